@@ -657,13 +657,13 @@ fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_response
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
     says(
         &message,
-        &["measured.csv: none of its 1 responses is of a cell line and a drug of the files given"],
+        &["measured.csv: none of its 1 responses is for a cell line and a drug of the given files"],
     );
     fs::write(path.join("measured.csv"), "cell_line,drug,AUC\nNew,Drug 1,0.5\n").unwrap();
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
     says(
         &message,
-        &["measured.csv: has no column LN_IC50, which is what the model predicts", "cell_line, drug, AUC"],
+        &["measured.csv: has no column LN_IC50, which the model predicts", "cell_line, drug, AUC"],
     );
     fs::write(path.join("measured.csv"), "cell_line,drug,LN_IC50\nLINE-3,Drug 1,6.0\n").unwrap();
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
@@ -759,7 +759,7 @@ fn a_search_keeps_every_trial_and_goes_on_where_it_was_interrupted() {
     let killed = format!("{header}\n{marked}\n{}", &sixth[..20]);
     fs::write(path.join("resumed.trials.jsonl"), &killed).unwrap();
     let notes = run_with_notes(path, &["evaluate", "config.toml", "--out", "resumed"]);
-    says(&notes, &["resumed.trials.jsonl: 5 trials are there already"]);
+    says(&notes, &["resumed.trials.jsonl: found 5 earlier trials"]);
     let resumed = fs::read_to_string(path.join("resumed/trials.jsonl")).unwrap();
     assert_eq!(resumed.lines().count(), 12);
     assert!(resumed == whole);
@@ -908,7 +908,7 @@ fn training_that_was_interrupted_goes_on_and_comes_to_the_same() {
         }
         wait *= 2;
     };
-    says(&message, &["kept in run.checkpoints", "the same command goes on from there"]);
+    says(&message, &["kept in run.checkpoints", "run the same command to continue"]);
     assert!(!path.join("run").exists());
     let wider = [&train("run")[..], &["--config-override", "model.0.hidden=[17]"]].concat();
     says(

@@ -271,7 +271,7 @@ fn interrupted_scoring_goes_on_where_it_was() {
         // Other work does not go on from there.
         let other = [&arguments[..], &["--top", "3"]].concat();
         says(&fails(path, 2, &other), &[&kept, "another command", "help:"]);
-        says(&succeeds(path, &arguments), &["going on after"]);
+        says(&succeeds(path, &arguments), &["continuing after"]);
         assert!(!path.join(&kept).exists());
         let resumed = fs::read(path.join(&out)).unwrap();
         says(&fails(path, 2, &arguments), &[&out, "already exists", "--overwrite"]);
@@ -299,11 +299,11 @@ fn what_cannot_be_scored_is_refused() {
         "pairs",
         2,
         &[plain, &["--all-combinations"]].concat(),
-        &["what drugs do alone", "--single-agent"],
+        &["single-agent responses", "--single-agent"],
     );
     refused("pairs", 2, &[&all[..], &["--shard", "4/3"]].concat(), &["--shard", "1/16"]);
     refused("pairs", 2, &[&all[..], &["--shard", "1/17"]].concat(), &["16 cell lines", "at most 16 parts"]);
-    refused("pairs", 2, &[&all[..], &["--top", "0"]].concat(), &["--top = 0"]);
+    refused("pairs", 2, &[&all[..], &["--top", "0"]].concat(), &["top = 0"]);
     refused("pairs", 2, &[&all[..], &["--combinations", "drugs.csv"]].concat(), &["cannot be used with"]);
     let list = |text: &str| fs::write(path.join("list.csv"), text).unwrap();
     let listed = [&MORE[..], &["--combinations", "list.csv"]].concat();

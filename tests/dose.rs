@@ -128,7 +128,9 @@ fn a_page_of_many_curves_shows_the_worst_and_a_sample() {
     assert!(html.len() < 10_000_000, "{}", html.len());
     says(
         &html,
-        &["Shown are 1,500 of 2,000 curves: the 1,200 worst fits, and a random sample of 300 of the others"],
+        &[
+            "The page shows 1,500 of 2,000 curves: the 1,200 worst fits, and a random sample of 300 of the others",
+        ],
     );
     assert_eq!(html.matches("<svg class=dose").count(), 1_500);
     let first = html.split("<h3>").find_map(|part| part.strip_prefix("C")).unwrap();
@@ -235,7 +237,7 @@ fn experiments_tops_and_divisions_on_request() {
 fn controls_and_gaps_are_left_out_and_said() {
     let more = "A375,Strong,1,0,0.97\nA375,Strong,1,,0.4\nA375,,1,1,0.4\nA375,Few,1,1,0.4\n";
     let (rows, said) = curves(&(table(HEADER, 1.0, |v| v) + more), &[]);
-    says(&said, &["controls, with dose 0, left out of the fits: 1 row\n", "and left out: 2 rows"]);
+    says(&said, &["controls, with dose 0, left out of the fits: 1 row\n", "is missing: 2 rows"]);
     assert_eq!(rows["A375/Strong"]["readings"], 16);
     assert_eq!(rows["A375/Few"]["flags"], "too_few_doses");
     assert!(rows["A375/Few"]["ic50_um"].is_null());
@@ -264,10 +266,10 @@ fn bad_input_is_refused_and_named() {
 #[test]
 fn columns_of_units_and_divisions_are_used() {
     let (expected, said) = curves(&table(HEADER, 1.0, |v| v), &["--divisions", "2"]);
-    assert!(!said.contains("taken as µM"), "{said}");
+    assert!(!said.contains("assuming µM"), "{said}");
     let header = "cell_line,drug,experiment,dose,viability";
     let (_, said) = curves(&table(header, 1.0, |v| v), &[]);
-    says(&said, &["nothing says what unit the doses are in: taken as µM", "dose_unit"]);
+    says(&said, &["no unit is given for the doses: assuming µM", "dose_unit"]);
     // Every other row in nM.
     let mut mixed = String::from("cell_line,drug,experiment,dose,viability,dose_unit,divisions\n");
     for (at, line) in table(header, 1.0, |v| v).lines().skip(1).enumerate() {
@@ -279,7 +281,7 @@ fn columns_of_units_and_divisions_are_used() {
         mixed.push_str(&format!("{},{unit},2\n", fields.join(",")));
     }
     let (found, said) = curves(&mixed, &[]);
-    assert!(!said.contains("taken as µM"), "{said}");
+    assert!(!said.contains("assuming µM"), "{said}");
     for key in ["ic50_um", "gr50_um", "gr_aoc"] {
         let [found, expected] = [&found, &expected].map(|rows| number(&rows["A375/Strong"], key));
         assert!((found / expected - 1.0).abs() < 1e-6, "{key}: {found}, expected {expected}");
@@ -409,7 +411,7 @@ fn two_cell_lines_are_compared() {
     assert!(!folder.path().join("curves.csv").exists());
     let (code, said) = run("cell_line=A375,MCF7");
     assert_eq!(code, Some(0), "{said}");
-    says(&said, &["without a partner, and left out: 1 curve"]);
+    says(&said, &["left out, without a partner: 1 curve"]);
     let text = fs::read_to_string(folder.path().join("both.ndjson")).unwrap();
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let row = |drug: &str| rows.iter().find(|row| row["drug"] == drug).unwrap();

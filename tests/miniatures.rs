@@ -201,7 +201,7 @@ fn units_of_doses() {
     ] {
         let curves = or_skip!(fit("C02-unit-passed-over", &[file]));
         curves.near(0, "ic50_um", 0.402, 0.01);
-        assert!(!curves.said.text.contains("nothing says"), "{file}");
+        assert!(!curves.said.text.contains("no unit is given"), "{file}");
     }
     or_skip!(fit("C02-unit-passed-over", &["rank_and_conc.csv"]))
         .said

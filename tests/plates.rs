@@ -128,7 +128,7 @@ fn the_quality_of_each_plate_is_written() {
     says(
         &ran.said,
         &[
-            "2 plates: Z' is",
+            "2 plates: the median Z' is",
             "1 of 2 plates fail: bad, L1 (Z' 0.17",
             "control CV",
             "drop_failed_plates leaves them out",
@@ -155,7 +155,7 @@ fn plates_that_fail_are_left_out_on_request() {
     let viabilities = "cell_line,drug,dose_um,viability\nL1,D,1,0.5\n";
     says(
         &refused(&[("raw.csv", viabilities)], &["--plates", "more.ndjson"]),
-        &["no untreated wells of raw signals"],
+        &["no untreated wells with raw signals"],
     );
 }
 
@@ -180,7 +180,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         &asis.said,
         &[
             "the edge changes the signal of untreated wells on 3 plates: P1, L1 (edge -30 %",
-            "not taken out (correct edge)",
+            "not removed (correct edge)",
         ],
     );
     let corrected = done(&[("raw.csv", &text)], &["--correct", "edge,drift", "--plates", "more.ndjson"]);
@@ -190,7 +190,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         (flags(&corrected), &corrected.more[0]["passes"]),
         ("edge_effect;drift".into(), &"yes".into())
     );
-    says(&corrected.said, &["effects of the position taken out of 3 of 3 plates", "taken out, as you asked"]);
+    says(&corrected.said, &["position effects removed from 3 of 3 plates", "removed, as requested"]);
     let off = |ran: &Ran| (ran.curves[0]["ic50_um"].as_f64().unwrap() / 0.5).ln().abs();
     assert!(off(&asis) > 0.15 && off(&corrected) < 0.03, "{} {}", off(&asis), off(&corrected));
 }
@@ -205,7 +205,7 @@ fn nothing_is_corrected_where_nothing_shows() {
     let nowhere = text.replace("POSITION", "NUMBER_OF_SOMETHING");
     says(
         &done(&[("raw.csv", &nowhere)], &["--correct", "edge"]).said,
-        &["nothing says where wells lie", "well_row and well_column"],
+        &["does not say where wells lie", "well_row and well_column"],
     );
     let wrong = text.replace("POSITION", "well_row").replace("BARCODE", "well_column");
     says(&refused(&[("raw.csv", &wrong)], &[]), &["\"well_row\"", "33", "a row of a plate: A to AF"]);
@@ -217,7 +217,7 @@ fn controls_that_cross_and_signals_below_zero_are_refused() {
     let text = format!("{HEADER}{}", plate("P", [0.01, 0.01], &even));
     says(
         &refused(&[("raw.csv", &text)], &[]),
-        &["positive controls lie above the untreated wells on 1 plate", "P, L1", "wrong way round"],
+        &["positive controls lie above the untreated wells on 1 plate", "P, L1", "labels may be swapped"],
     );
     let negative = format!("{HEADER}{}", plate("P", [1.0, 1.0], &even)).replacen(",B,,500", ",B,,-500", 1);
     says(
@@ -323,7 +323,7 @@ fn rates_need_signals_and_untreated_wells() {
         .collect();
     says(&refused(&[("raw.csv", &without)], &["--times", "rate"]), &["L1: no untreated wells"]);
     let one = course(&[1], "time_h");
-    says(&refused(&[("raw.csv", &one)], &["--times", "rate"]), &["no well has signals at two times"]);
+    says(&refused(&[("raw.csv", &one)], &["--times", "rate"]), &["no well has signals at two or more times"]);
     let alone =
         fit(&[("raw.csv", &course(&[0, 1], "time_h"))], &["--times", "each", "--rates", "more.ndjson"]);
     assert_eq!(alone.code, Some(2), "{}", alone.said);

@@ -265,7 +265,7 @@ fn sham_combinations_and_doubtful_blocks_are_named() {
     says(
         &said,
         &[
-            "taken as µM; dose_unit names another",
+            "assuming µM; set dose_unit for another unit",
             "1 block lacks the score of a model",
             "three doses",
             "loewe none",
@@ -273,7 +273,7 @@ fn sham_combinations_and_doubtful_blocks_are_named() {
     );
     assert!((number(&cells[3], "synergy_hsa") - 50.0).abs() < 1e-9 && cells[3]["cell_line"].is_null());
     let (cells, _, said) = scored(small, &["--dose-unit", "nm"]);
-    assert!(!said.contains("taken as µM") && number(&cells[3], "dose_a_um") == 0.001);
+    assert!(!said.contains("assuming µM") && number(&cells[3], "dose_a_um") == 0.001);
 }
 
 #[test]
@@ -424,9 +424,9 @@ fn fits_of_three_drugs_are_over_all_or_over_their_pairs() {
     says(
         &said,
         &[
-            "2 blocks of three or more drugs: surfaces of two drugs (MuSyC, BRAID) are fitted to their pairs",
+            "2 blocks of three or more drugs: response surfaces (MuSyC, BRAID) describe two drugs",
             "their CSS is the mean over their pairs",
-            "musyc of the pairs only",
+            "musyc for pairs only",
             "ci_loewe 1.00 (64 cells)",
         ],
     );
@@ -441,8 +441,11 @@ fn fits_of_three_drugs_are_over_all_or_over_their_pairs() {
     assert!(three["s_sum"].is_null() && pairs.iter().all(|row| row["s_sum"].is_number()), "{three}");
     assert!(three["musyc_c1_um"].is_null() && pairs[0]["css_c"].is_null());
     assert!(pairs.iter().all(|row| row["musyc_c1_um"].is_number() && text(row, "pair_blocks").is_empty()));
-    says(text(three, "musyc_flags"), &["not_fitted: MuSyC is of two drugs: see the pairs, blocks p2:A+B,"]);
-    says(text(three, "braid_flags"), &["not_fitted: BRAID is of two drugs"]);
+    says(
+        text(three, "musyc_flags"),
+        &["not_fitted: MuSyC describes two drugs: see the pairs, blocks p2:A+B,"],
+    );
+    says(text(three, "braid_flags"), &["not_fitted: BRAID describes two drugs"]);
     assert!((number(three, "median_effect_c_dm_um") - 6.0).abs() < 1e-6, "{three}");
     for row in &cells {
         let given = ["a", "b", "c"]
@@ -466,7 +469,7 @@ fn fits_of_three_drugs_are_over_all_or_over_their_pairs() {
     let (_, blocks, said) = scored(&three_table(&["p"], alone_or_all), &["--fits", "musyc,ci,css"]);
     says(&said, &["no pair was measured in 1 of them", "css none"]);
     assert_eq!((blocks.len(), text(&blocks[0], "pair_blocks")), (1, ""));
-    says(text(&blocks[0], "musyc_flags"), &["no pair of these was measured"]);
+    says(text(&blocks[0], "musyc_flags"), &["no pair of these drugs was measured"]);
     says(
         text(&blocks[0], "css_flags"),
         &["pair_a_b_not_measured;pair_a_c_not_measured;pair_b_c_not_measured"],
@@ -498,7 +501,7 @@ fn blocks_of_three_drugs_are_drawn_beside_their_pairs() {
             "<h3>A + B + C</h3><p class=sub>block &lt;p&gt;, 3 drugs</p>",
             "<dt>pairs</dt><dd>blocks &lt;p&gt;:A+B, &lt;p&gt;:A+C, &lt;p&gt;:B+C</dd>",
             "<dt>CI by curves</dt>",
-            "Each map is of A with B, at the dose of C above it.",
+            "Each map shows A with B, at the dose of C above it.",
             "aria-label=\"Synergy by Bliss, percentage points, C 19.2 µM\"",
         ],
     );

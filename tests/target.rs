@@ -255,14 +255,14 @@ fn a_direction_that_nothing_says_is_asked_for_where_it_matters() {
     assert!(said.contains("the sensitive end of Z_SCORE is unknown: set target.sensitive"), "{said}");
     succeeds(folder, &["evaluate", "screen.toml", "--out", "evaluated"]);
     let top = [&SCORE[..], &["--top", "2", "--out", "top.csv"]].concat();
-    fails(folder, 2, &top, &["nothing says which end of Z_SCORE", "--sensitive low"]);
+    fails(folder, 2, &top, &["the sensitive end of Z_SCORE is not known", "--sensitive low"]);
     succeeds(folder, &[&SCORE[..], &["--out", "all.csv"]].concat());
     succeeds(folder, &[&top[..], &["--sensitive", "low"]].concat());
     let low = column(&read_table(folder.join("top.csv")).unwrap(), "drug");
     assert_eq!(low[0], "Paclitaxel");
     succeeds(folder, &[&top[..], &["--best", "lowest", "--overwrite"]].concat());
     assert_eq!(column(&read_table(folder.join("top.csv")).unwrap(), "drug"), low);
-    fails(folder, 2, &EXPLAIN, &["nothing says which end of Z_SCORE", "--sensitive low"]);
+    fails(folder, 2, &EXPLAIN, &["the sensitive end of Z_SCORE is not known", "--sensitive low"]);
     succeeds(folder, &[&EXPLAIN[..], &["--sensitive", "low"]].concat());
     let config = fs::read_to_string(folder.join("screen.toml")).unwrap() + "[explain]\npermutations = 200\n";
     fs::write(folder.join("explained.toml"), config).unwrap();

@@ -1,4 +1,4 @@
-//! Rows of a table as delimited text: a text is quoted where it must be, a missing number is empty.
+//! Rows of a table as delimited text. Texts are quoted if necessary; missing numbers are empty.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::writers::OutputColumn;
 
-/// Rows that one thread writes at a time.
+/// The number of rows that one thread writes at a time.
 const ROWS: usize = 1024;
 
 /// Writes a table.
@@ -18,7 +18,7 @@ pub fn write_csv(out: &mut dyn Write, columns: &[(&str, OutputColumn)]) -> io::R
     write_rows(out, columns, columns.first().map_or(0, |(_, column)| column.len()), b',')
 }
 
-/// Writes the line of the names.
+/// Writes the line of column names.
 ///
 /// # Errors
 /// If writing fails.
@@ -89,7 +89,7 @@ fn push_number(line: &mut Vec<u8>, value: impl zmij::Float, missing: bool) {
     }
 }
 
-/// A text, in quotes if it is empty (a missing value has none) or contains a character that ends a value.
+/// A text. It is quoted if it is empty, to differ from a missing value, or contains a character that ends a value.
 fn push_text(line: &mut Vec<u8>, text: &str, separator: u8) {
     if !text.is_empty() && !text.contains([char::from(separator), '"', '\n', '\r']) {
         return line.extend_from_slice(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Parquet files, written one group of rows after the other.
+//! Parquet files, written group of rows by group of rows.
 
 use std::io::Write;
 
@@ -36,10 +36,10 @@ pub(crate) struct RowGroups<W: Write> {
 }
 
 impl<W: Write> RowGroups<W> {
-    /// A file of these columns, with notes among its metadata.
+    /// Starts a file with these columns, and with notes in its metadata.
     ///
     /// # Errors
-    /// If a column is of a type that such files do not have.
+    /// If Parquet does not support the type of a column.
     pub fn new(out: W, schema: ArrowSchema, notes: &[(String, String)]) -> PolarsResult<Self> {
         let encodings: Vec<Vec<Encoding>> =
             schema.iter_values().map(|field| get_dtype_encoding(&field.dtype)).collect();
@@ -48,10 +48,10 @@ impl<W: Write> RowGroups<W> {
         Ok(Self { writer, kinds, notes: notes.to_vec() })
     }
 
-    /// Writes a group of rows, of each column one array.
+    /// Writes a group of rows from one array per column.
     ///
     /// # Errors
-    /// If the arrays are not of the columns' types, or writing fails.
+    /// If the types of the arrays differ from those of the columns, or writing fails.
     pub fn write(&mut self, rows: usize, arrays: &[ArrayRef]) -> PolarsResult<()> {
         let columns = arrays.par_iter().zip(&self.kinds);
         let pages = columns.map(|(array, (kind, encodings))| pages_of(array, kind, encodings));
@@ -86,7 +86,7 @@ fn pages_of(array: &ArrayRef, kind: &ParquetType, encodings: &[Encoding]) -> Pol
     Ok(compressed.collect())
 }
 
-/// The columns of a table of these types, whose values can be missing.
+/// The columns of a table with these types. Values may be missing.
 pub(crate) fn schema_of(columns: &[(&str, OutputColumn)]) -> ArrowSchema {
     let fields = columns.iter().map(|(name, column)| {
         let kind = match column {
@@ -101,7 +101,7 @@ pub(crate) fn schema_of(columns: &[(&str, OutputColumn)]) -> ArrowSchema {
     fields.map(|field| (field.name.clone(), field)).collect()
 }
 
-/// The values of a column; a number that is none is missing.
+/// The values of a column. NaN is written as missing.
 pub(crate) fn array_of(column: &OutputColumn) -> ArrayRef {
     match column {
         OutputColumn::Text(values) => Utf8ViewArray::from_slice_values(values).boxed(),

@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::checksum::hexadecimal;
 use crate::texts::Texts;
 
-/// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. A number counts as its
-/// shortest decimal form, so a table has the same digest as Parquet, as CSV, and with any compression. The order of
-/// rows and columns counts.
+/// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. Numbers count in their shortest decimal form,
+/// so Parquet, CSV and any compression give the same digest. The order of rows and columns counts.
 ///
 /// # Errors
 /// If the file is not a Parquet or CSV file (`.csv`, `.csv.gz`).
@@ -63,7 +62,7 @@ fn add_text(hash: &mut Sha256, text: &str) {
     }
 }
 
-/// The name of a file in small letters, and its bytes, unpacked.
+/// The name of a file in lower case, and its decompressed bytes.
 fn read(path: &Path) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?;

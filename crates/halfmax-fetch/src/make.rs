@@ -11,8 +11,7 @@ use halfmax_datasets::GDSC_TARGETS;
 
 use crate::texts::Texts;
 
-/// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name decides the format: `.parquet`,
-/// `.csv` or `.csv.gz`.
+/// Makes a file from the bytes of its parts; see [`Make`]. The ending of its name sets the format: `.parquet`, `.csv` or `.csv.gz`.
 ///
 /// # Errors
 /// If a part has unexpected content, or the file cannot be written.
@@ -48,7 +47,7 @@ impl Values {
         Self::Texts(texts.into_iter().map(str::to_owned).collect())
     }
 
-    /// Its texts; none of a column of numbers.
+    /// The texts; empty for a column of numbers.
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
@@ -72,7 +71,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<&str>> {
     Ok(text.split_whitespace().collect())
 }
 
-/// A table of cell lines, in the order of their names, × genes.
+/// A table of cell lines × genes, with cell lines in the order of their names.
 fn cells_by_genes(pickle: &[u8], genes: &[u8]) -> Result<Table> {
     let genes = lines(genes)?;
     let read = read_pickle(pickle)?;
@@ -144,7 +143,7 @@ fn responses(ic50: &[u8], auc: &[u8]) -> Result<Table> {
     Ok(columns)
 }
 
-/// Every drug of the response tables and of the SMILES, by name, with its SMILES, targets and pathway where they are known.
+/// Every drug of the response tables and of the SMILES, by name, with its known SMILES, targets and pathway.
 fn drug_sheet(smiles: &[u8], responses: &[&Vec<u8>]) -> Result<Table> {
     let read = read_pickle(smiles)?;
     let entries = read.root().entries().into_iter().flatten();

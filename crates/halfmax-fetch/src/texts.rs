@@ -1,4 +1,4 @@
-//! CSV files whose values are all taken as texts.
+//! CSV files with all values as texts.
 
 use halfmax_core::{Error, Result};
 
@@ -6,15 +6,15 @@ use halfmax_core::{Error, Result};
 pub(crate) struct Texts {
     /// The names and the values of the columns.
     pub columns: Vec<(String, Vec<String>)>,
-    /// Number of rows.
+    /// The number of rows.
     pub rows: usize,
 }
 
 impl Texts {
-    /// A CSV file with a line of names. A row can lack values at its end.
+    /// Reads a CSV file with a line of names. A row may lack values at its end.
     ///
     /// # Errors
-    /// In words, if it is not one, or a row has more values than there are names.
+    /// If the bytes are not a CSV file, or a row has more values than names.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         let damaged = |error: csv::Error| Error::data(error.to_string());
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
@@ -39,7 +39,7 @@ impl Texts {
     /// The values of a column.
     ///
     /// # Errors
-    /// If there is none of this name.
+    /// If no column has this name.
     pub fn column(&self, name: &str) -> Result<Vec<&str>> {
         let column = self.columns.iter().find(|(own, _)| own == name);
         let (_, values) = column.ok_or_else(|| Error::data(format!("it has no column {name}")))?;

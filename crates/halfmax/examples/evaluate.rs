@@ -1,4 +1,4 @@
-//! Compares two models with the naive predictors on cell lines that none of them has seen.
+//! Compares two models with the naive predictors, on cell lines unseen in training.
 //!
 //! `cargo run --release -p halfmax --example evaluate`
 
@@ -8,7 +8,7 @@ use halfmax::prelude::*;
 
 const CONFIG: &str = r#"
 [data]
-dataset = "gdsc-core"          # part of the library: 30 drugs of GDSC1, in some 700 cell lines
+dataset = "gdsc-core"          # part of the library: 30 drugs of GDSC1, in about 700 cell lines
 response = "gdsc1"
 
 [[data.cells]]
@@ -33,7 +33,7 @@ trees = "cell_vector"
 
 fn main() -> halfmax::Result<()> {
     let config = Config::parse(CONFIG, &[])?;
-    // `Silent` can be anything that implements `Progress`: a progress bar, a log.
+    // Any implementation of `Progress` can replace `Silent`, for example a progress bar or a log.
     let screen = PreparedScreen::load(&config, &Silent)?;
     let evaluation = cross_validate(&config, &screen, &RunState::in_memory(Vec::new()), &Silent)?;
     let best = &evaluation.leaderboard().rows[0];

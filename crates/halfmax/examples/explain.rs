@@ -1,4 +1,4 @@
-//! Trains a model, and says which genes and mechanisms of resistance its predictions rest on.
+//! Trains a model, and shows the genes and mechanisms of resistance behind its predictions.
 //!
 //! `cargo run --release -p halfmax --example explain`
 
@@ -44,7 +44,7 @@ fn main() -> halfmax::Result<()> {
             let q = explained.rates.adjusted[explained.test(partner, set)].unwrap_or(1.0);
             if q < 0.05 && explained.concerns(partner, set) {
                 text += &format!(
-                    "{drug}: {} (genes {}), more of it goes with being {}\n",
+                    "{drug}: {} (genes {}), more of it makes cell lines {}\n",
                     explained.catalogue.list[set].name,
                     explained.leading_genes(partner, set, 3).join(", "),
                     direction(explained.upwards * evidence.adjusted.effect)

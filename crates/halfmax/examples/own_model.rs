@@ -1,4 +1,4 @@
-//! A model family of one's own, evaluated beside halfmax's: the mean of each drug, shrunken towards the mean of all.
+//! A custom model, evaluated beside the models of halfmax: the mean of each drug, shrunken towards the mean of all responses.
 //!
 //! `cargo run --release -p halfmax --example own_model`
 
@@ -10,13 +10,13 @@ use halfmax::core::{FeatureSpace, FitContext, Model, Query, StoredModel, TrainVi
 use halfmax::eval::{NamedModel, Protocol, evaluate};
 use halfmax::prelude::*;
 
-/// The model with its parameter.
+/// The custom model with its parameter.
 struct ShrunkenMean {
-    /// How many responses at the mean of all drugs each drug is given.
+    /// The number of pseudo-responses, at the mean of all responses, added to each drug.
     prior_responses: f64,
 }
 
-/// What it learns: the mean of all responses, and that of each drug.
+/// The fitted model: the mean of all responses, and the mean of each drug.
 struct FittedShrunkenMean {
     mean: f64,
     drugs: HashMap<String, f64>,
@@ -43,7 +43,7 @@ impl Model for ShrunkenMean {
         Ok(FittedShrunkenMean { mean, drugs: sums.into_iter().map(shrunken).collect() })
     }
 
-    /// Bytes that a fit takes at its peak: so little that it needs no estimate.
+    /// Peak bytes of a fit. This fit needs too little memory for an estimate.
     fn memory(&self, _train: &TrainView, _context: &FitContext) -> Result<usize> {
         Ok(0)
     }
@@ -58,7 +58,7 @@ impl FittedModel for FittedShrunkenMean {
         2
     }
 
-    /// It uses no features of either side.
+    /// The model uses no features of either side.
     fn space(&self, _side: usize) -> &FeatureSpace {
         FeatureSpace::none()
     }
@@ -68,7 +68,7 @@ impl FittedModel for FittedShrunkenMean {
         let of = |drug: u32| *self.drugs.get(&drugs[drug as usize]).unwrap_or(&self.mean) as f32;
         Ok(match query.tuples {
             Tuples::Listed(sides) => sides[1].iter().map(|drug| of(*drug)).collect(),
-            // Row by row, the drugs fastest.
+            // Row by row; the drug changes fastest.
             Tuples::Grid(sides) => {
                 let rows = sides[0].iter();
                 rows.flat_map(|_| sides[1].iter().map(|drug| of(*drug)).collect::<Vec<f32>>()).collect()
@@ -76,7 +76,7 @@ impl FittedModel for FittedShrunkenMean {
         })
     }
 
-    /// What a file would hold. This model is not stored.
+    /// The content of a model file. This model is not stored.
     fn stored(&self) -> Result<StoredModel> {
         Ok(StoredModel::default())
     }

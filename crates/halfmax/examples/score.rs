@@ -37,11 +37,11 @@ fn main() -> halfmax::Result<()> {
     let config = Config::parse(CONFIG, &[])?;
     let screen = PreparedScreen::load(&config, &Silent)?;
     let trained = train(&config, &screen, &RunState::in_memory(Vec::new()), &Silent)?;
-    // The file that the command `halfmax train` writes, and that `halfmax score` reads.
+    // The command `halfmax train` writes this kind of file, and `halfmax score` reads it.
     let model = folder.join("model.halfmax");
     trained.model.write(&model)?;
 
-    // Two new cell lines: here copies of known ones under other names. Features that a file lacks are filled in, and said.
+    // Two new cell lines: here copies of known cell lines under other names. halfmax fills in missing features, and reports them.
     let genes = &trained.model.fitted.space(0).features;
     let known = screen.loaded.screen.table(0);
     let block = &known.blocks()[0];

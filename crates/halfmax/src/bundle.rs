@@ -1,4 +1,4 @@
-//! A trained model with what its use needs to know, and the `.halfmax` file that holds both.
+//! A trained model with the data that its use needs, and the `.halfmax` file that holds both.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,58 +20,58 @@ use crate::config::Config;
 use crate::families;
 use crate::screen::PreparedScreen;
 
-/// What a model file says besides the model.
+/// The facts about a model in its file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelFacts {
-    /// What it predicts. Files of earlier versions have a name, of which [`TrainedModel::read`] makes a target.
+    /// The target. Files of earlier versions hold only a name, which [`TrainedModel::read`] turns into a target.
     pub target: Target,
-    /// Whether it predicts combinations of two drugs.
+    /// Whether the model predicts combinations of two drugs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub combinations: bool,
-    /// How the features of drugs were made.
+    /// The parameters of the features of drugs.
     pub drug_features: DrugFeatures,
-    /// For each drug the 0th, 1st … 100th percentile of its training responses; of a model of combinations, of the responses
-    /// to all combinations that it is part of.
+    /// For each drug, the 0th, 1st … 100th percentile of its training responses. In a model of combinations, these are the responses to all
+    /// combinations with the drug.
     pub percentiles: BTreeMap<String, Vec<f32>>,
-    /// The same percentiles of all training responses, of a model of combinations.
+    /// The same percentiles of all training responses, for a model of combinations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub all_percentiles: Vec<f32>,
-    /// What it was trained to know of single drugs, of a model of combinations.
+    /// The single-agent responses used in training, for a model of combinations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub single_agents: Option<SingleAgentMeasures>,
-    /// Where the values of the features of cell lines lay in training; none in a file of a version that did not store it.
+    /// The ranges of the features of cell lines in training; empty in a file of a version that did not store them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scales: Vec<FeatureScale>,
-    /// SHA-256 of every training file, by its name without its folder; of several files of one name, with blanks between them.
+    /// SHA-256 of every training file, by its name without its folder. Files with the same name share an entry, separated by blanks.
     pub training_files: BTreeMap<String, String>,
-    /// How wide its prediction intervals are, if they were asked for.
+    /// The widths of prediction intervals, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<Calibration>,
-    /// The description of its training entities, by which others are told to be in the domain or not; the arrays are among
-    /// the model's, after "applicability/".
+    /// The description of the training entities, which decides whether other entities are in the domain. Its arrays are among the arrays of
+    /// the model, under "applicability/".
     #[serde(default)]
     pub applicability: serde_json::Value,
 }
 
-/// What stands before the names of a model file's arrays of training entities.
+/// The prefix of a model file's arrays of training entities.
 const APPLICABILITY: &str = "applicability/";
 
-/// A trained model, and what its use needs to know.
+/// A trained model, with the data that its use needs.
 #[derive(Clone)]
 pub struct TrainedModel {
     /// The model.
     pub fitted: Arc<dyn FittedModel>,
-    /// What its file says besides.
+    /// The further facts of its file.
     pub facts: ModelFacts,
-    /// How far entities are from those of the training; none in a file of a version that did not store it.
+    /// The distances to the training entities; `None` in a file of a version that did not store them.
     pub applicability: Option<Arc<Applicability>>,
 }
 
 impl TrainedModel {
-    /// A model that was fitted to a view of a screen.
+    /// Bundles a model that was fitted to a view of a screen.
     ///
     /// # Errors
-    /// If the view has no entities to compare others with.
+    /// If the view has no entities for the comparison with others.
     pub fn new(
         fitted: Arc<dyn FittedModel>,
         calibration: Option<Calibration>,
@@ -99,7 +99,7 @@ impl TrainedModel {
         Ok(Self { fitted, facts, applicability: Some(Arc::new(applicability)) })
     }
 
-    /// Writes the model's file.
+    /// Writes the model file.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -117,17 +117,18 @@ impl TrainedModel {
         write_model(path, self.fitted.family(), &model, facts)
     }
 
-    /// Reads a model's file.
+    /// Reads a model file.
     ///
     /// # Errors
-    /// If it cannot be read, is damaged, or is of a family that this build does not have.
+    /// If the file cannot be read, is damaged, or holds a family that this build lacks.
     pub fn read(path: impl AsRef<Path>, progress: &dyn Progress) -> Result<Self> {
         let path = path.as_ref();
         let (header, mut stored) = read_model(path)?;
         let place = path.display();
         if header.format_version == 1 {
             progress.note(&format!(
-                "{place}: a model of format 1, written by an earlier version: only its arrays are under a digest, a change of its parameters would not be seen"
+                "{place}: a model of format 1, written by an earlier version: its digest covers only the arrays, so a change of \
+                 its parameters is not detected"
             ));
         }
         let facts = facts_of(header.meta).map_err(|error| error.with_context(&place))?;
@@ -155,10 +156,10 @@ impl TrainedModel {
     }
 }
 
-/// What a file says besides the model.
+/// Reads the facts about a model from the description of its file.
 ///
 /// # Errors
-/// If something is missing, not known, or a number that cannot be.
+/// If a key is missing or unknown, or a number is impossible.
 fn facts_of(meta: Value) -> Result<ModelFacts> {
     let help = "copy the file again, or use the version of halfmax that wrote it";
     let meta = with_target(meta);
@@ -178,8 +179,8 @@ fn facts_of(meta: Value) -> Result<ModelFacts> {
     Ok(facts)
 }
 
-/// A file's description with a target, where a file of an earlier version has only a name: what that name means beside the
-/// training responses.
+/// The description of a file with a target. If a file of an earlier version holds only a name, the name and the training responses
+/// determine the target.
 fn with_target(mut meta: Value) -> Value {
     let Some(name) = meta.get("target").and_then(Value::as_str) else { return meta };
     let combinations = meta.get("combinations").and_then(Value::as_bool).unwrap_or_default();
@@ -193,18 +194,18 @@ fn with_target(mut meta: Value) -> Value {
     meta
 }
 
-/// A path's last part: a model file says which files it was trained on, not where they lay.
+/// The last part of a path: a model file names its training files without their folders.
 fn file_name(path: &str) -> String {
     path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned()
 }
 
-/// 101 quantiles, of at least one value.
+/// 101 quantiles of at least one value.
 fn quantiles(mut values: Vec<f32>) -> Vec<f32> {
     values.sort_unstable_by(f32::total_cmp);
     (0..=100usize).map(|p| values[(values.len() - 1) * p / 100]).collect()
 }
 
-/// For each drug 101 quantiles of its responses.
+/// For each drug, 101 quantiles of its responses.
 fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     let mut by_drug: Vec<Vec<f32>> = vec![Vec::new(); screen.table(1).len()];
     for side in screen.interchangeable(1) {
@@ -216,7 +217,7 @@ fn percentiles(screen: &Screen) -> BTreeMap<String, Vec<f32>> {
     named.filter(|(_, values)| !values.is_empty()).map(|(drug, values)| (drug, quantiles(values))).collect()
 }
 
-/// The SHA-256 of each file by its name without its folder; those of several files of one name with blanks between them.
+/// The SHA-256 of each file, by its name without its folder. Files with the same name share an entry, separated by blanks.
 fn named_files(inputs: &[InputFile]) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for input in inputs {

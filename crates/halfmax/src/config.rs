@@ -14,41 +14,41 @@ use crate::explain::params::{BUILTIN, ExplainParams};
 use crate::families::{ModelSpec, Renamed, renamed_parameters};
 use crate::suggest::unreadable;
 
-/// A configuration: data, target, split, models.
+/// The configuration of a run: data, target, split and models.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What the run is called; the file's name without its ending by default.
+    /// Name of the run. Default: the name of the configuration file without its ending.
     #[serde(default)]
     pub name: String,
-    /// The seed of everything random but the drawing of folds.
+    /// Seed of all random draws, except the draw of folds. Default: 2026.
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// Where the data come from.
+    /// The files of the data, or a dataset.
     pub data: DataConfig,
-    /// What is predicted.
+    /// The response to predict.
     #[serde(default)]
     pub target: TargetConfig,
-    /// How the screen is split.
+    /// The split into training and test sets. An evaluation needs this section.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
-    /// Prediction intervals.
+    /// Prediction intervals. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervals: Option<ConformalParams>,
-    /// The learning curve over pilot measurements.
+    /// The learning curve over pilot measurements. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pilot: Option<PilotParams>,
-    /// A search for the parameters of a model.
+    /// A search for the parameters of a model. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<TuneParams>,
-    /// What predictions rest on.
+    /// Explanations of predictions. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<ExplainParams>,
-    /// The models: each a table with its `family`, a `name` of its own, and the parameters of the family.
+    /// The models. Each is a table with its `family`, an optional `name`, and the parameters of the family.
     #[serde(rename = "model", default)]
     #[schemars(with = "Vec<std::collections::BTreeMap<String, serde_json::Value>>")]
     pub models: Vec<toml::Table>,
-    /// Notes of keys with old names, which [`PreparedScreen::load`](crate::PreparedScreen::load) passes on.
+    /// Notes on keys with old names. [`PreparedScreen::load`](crate::PreparedScreen::load) reports them.
     #[serde(skip)]
     #[schemars(skip)]
     pub notes: Vec<String>,
@@ -73,10 +73,10 @@ impl Config {
         if config.name.is_empty() {
             config.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         }
-        // A run says where its files are: better told now than when everything is computed.
+        // A run stores the paths of its files. The check comes before the computations.
         if base.to_str().is_none() {
             return Err(Error::config(format!(
-                "{}: its path is not text in UTF-8, so a run could not store where its files are",
+                "{}: its path is not text in UTF-8, so a run could not store the places of its files",
                 base.display()
             ))
             .with_help("rename the folder or the file"));
@@ -132,12 +132,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The models, checked. A search among them looks its trials up in `log` and adds to it.
+    /// The models with checked parameters. A search reads its trials from `log` and adds new trials.
     pub fn specs(&self, log: &Arc<TrialLog>) -> Result<Vec<ModelSpec>> {
         ModelSpec::parse_all(&self.models, self.tune.as_ref(), log)
     }
 
-    /// Puts the model of a name before the others: the one that is trained.
+    /// Puts the model with this name first, so that it is trained.
     ///
     /// # Errors
     /// If no model has that name.
@@ -155,10 +155,10 @@ impl Config {
         Ok(())
     }
 
-    /// The split, which an evaluation needs.
+    /// The split. An evaluation needs it.
     pub fn split(&self) -> Result<&Split> {
         self.split.as_ref().ok_or_else(|| {
-            Error::config("the section [split] is missing: expected what is unseen in the test sets")
+            Error::config("the section [split] is missing: expected the kind of split")
                 .with_help("add, for unseen cell lines:\n    [split]\n    kind = \"lco\"")
         })
     }
@@ -169,7 +169,7 @@ impl Config {
         }
     }
 
-    /// The configuration with the names of files only: for readers who have other folders.
+    /// The configuration with file names instead of paths, for readers with other folders.
     pub fn without_folders(mut self) -> Self {
         for path in self.paths() {
             if let Some(name) = path.file_name() {
@@ -179,7 +179,7 @@ impl Config {
         self
     }
 
-    /// Every path in it.
+    /// Every path in the configuration.
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         let data = &mut self.data;
         let mut paths: Vec<&mut PathBuf> =
@@ -199,7 +199,7 @@ impl Config {
     }
 }
 
-/// Notes of the keys of a configuration that have old names.
+/// Notes on keys with old names.
 fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
     let table: toml::Table = toml::from_str(text).unwrap_or_default();
     let data = table.get("data").and_then(toml::Value::as_table);
@@ -208,15 +208,15 @@ fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
     Ok(old.then_some(note).into_iter().chain(renamed_parameters(models)?).collect())
 }
 
-/// Sets `a.b.c = value`; a number steps into an array: `model.0.rounds=500`.
+/// Sets `a.b.c = value`. A number selects an entry of an array: `model.0.rounds=500`.
 fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
     let refuse = |why: &str| {
-        Error::config(format!("--config-override {one:?}: {why}"))
+        Error::config(format!("override {one:?} (`--config-override`): {why}"))
             .with_help("write a path and a TOML value: model.0.rounds=500")
     };
     let (key, value) = one.split_once('=').ok_or_else(|| refuse("has no ="))?;
     let value = value.trim();
-    // What is no TOML value is taken for text, so that split.kind=lco needs no quotes.
+    // Text that is not a TOML value becomes a string, so split.kind=lco needs no quotes.
     let parsed: toml::Value = toml::from_str::<toml::Table>(&format!("value = {value}"))
         .ok()
         .and_then(|mut table| table.remove("value"))
@@ -228,12 +228,12 @@ fn apply(table: &mut toml::Table, one: &str) -> Result<()> {
         let next = match (at, step.parse::<usize>()) {
             (None, _) => table.entry(*step).or_insert_with(|| toml::Table::new().into()),
             (Some(toml::Value::Array(items)), Ok(index)) => {
-                items.get_mut(index).ok_or_else(|| refuse("has a number past the end of its list"))?
+                items.get_mut(index).ok_or_else(|| refuse("has an index past the end of its list"))?
             }
             (Some(toml::Value::Table(inner)), _) => {
                 inner.entry(*step).or_insert_with(|| toml::Table::new().into())
             }
-            _ => return Err(refuse("steps into a value that is not a table")),
+            _ => return Err(refuse("looks for a key in a value that is not a table")),
         };
         at = Some(next);
     }

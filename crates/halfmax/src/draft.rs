@@ -1,4 +1,4 @@
-//! A configuration for a handful of files: what each was taken for, what is left open, and which splits and models make sense.
+//! A draft configuration for a few files: the role of each file, open questions, and suitable splits and models.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 
-/// A configuration that was made for some files.
+/// A draft configuration for some files.
 ///
 /// ```
 /// use halfmax::DraftConfig;
@@ -26,34 +26,34 @@ use crate::config::Config;
 /// ```
 #[derive(Clone, Debug)]
 pub struct DraftConfig {
-    /// The configuration as text, with what is open as remarks at its head.
+    /// The configuration as TOML. Comments at its head list the open questions.
     pub text: String,
-    /// What each file, or each sheet of one, was taken for.
+    /// The role of each file, or of each sheet of a workbook.
     pub taken: Vec<TakenFile>,
-    /// What is to be decided before the configuration can be used.
+    /// The questions to answer before the configuration can be used.
     pub open: Vec<String>,
 }
 
-/// A file, or a sheet of one, and what it was taken for.
+/// A file, or a sheet of a workbook, with its role.
 #[derive(Clone, Debug, Serialize)]
 pub struct TakenFile {
     /// The file.
     pub file: PathBuf,
     /// The sheet of a workbook.
     pub sheet: Option<String>,
-    /// What it was taken for: responses, expression, drugs.
+    /// The role: responses, expression, drugs.
     pub role: String,
-    /// What messages call the file and the sheet.
+    /// The name of the file and the sheet in messages.
     #[serde(skip)]
     pub name: String,
 }
 
 impl DraftConfig {
-    /// Looks at files (responses, features of cell lines, drugs, annotations, folds, in any order), and makes a configuration for them that lies in a
-    /// folder.
+    /// Inspects files (responses, features of cell lines, drugs, annotations, folds, in any order), and drafts a configuration for them.
+    /// The configuration lies in `folder`.
     ///
     /// # Errors
-    /// If a file cannot be read, or none holds responses.
+    /// If a file cannot be read, or no file holds responses.
     pub fn for_files(files: &[PathBuf], folder: &Path) -> Result<Self> {
         let mut looked = Vec::new();
         for path in files {
@@ -78,13 +78,13 @@ impl DraftConfig {
     }
 }
 
-/// A file, or a sheet of one, and what it was taken for.
+/// A file, or a sheet of a workbook, with its role.
 struct Looked {
     path: PathBuf,
     found: Inspection,
 }
 
-/// What a configuration has room for.
+/// The files of a configuration, by role.
 #[derive(Default)]
 struct Taken<'a> {
     response: Option<&'a Looked>,
@@ -96,7 +96,7 @@ struct Taken<'a> {
     single_agent: Option<&'a Looked>,
     folds: Option<&'a Looked>,
     gene_sets: Vec<&'a Looked>,
-    /// Files that are not used, each with why.
+    /// Unused files, each with the reason.
     rest: Vec<(&'a Looked, String)>,
 }
 
@@ -108,7 +108,10 @@ fn nothing_to_predict(looked: &[Looked]) -> Error {
     let error = Error::data(format!("none of the files holds responses: {}", roles.join(", ")));
     match readings {
         Some(one) => error.with_help(format!("fit curves first: halfmax fit-curves {}", one.path.display())),
-        None => error.with_help("add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data inspect FILE says what a file lacks"),
+        None => error.with_help(
+            "add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data \
+            inspect FILE shows what a file lacks",
+        ),
     }
 }
 
@@ -123,7 +126,7 @@ impl<'a> Taken<'a> {
 
     fn add(&mut self, one: &'a Looked) {
         let role = one.found.shape.role.as_str();
-        let again = |role: &str| format!("a second file of {role}");
+        let again = |role: &str| format!("a second file with {role}");
         match role {
             "responses" | "combinations" => {
                 let combinations = role == "combinations";
@@ -153,23 +156,21 @@ impl<'a> Taken<'a> {
                 &mut self.single_agent,
                 &mut self.rest,
                 one,
-                "halfmax fit-curves makes responses of it".into(),
+                "halfmax fit-curves turns it into responses".into(),
             ),
             "gene sets" => self.gene_sets.push(one),
             role => self.rest.push((one, role.to_owned())),
         }
     }
 
-    /// The configuration as text, with what is open as remarks at its head.
+    /// The configuration as TOML. Comments at its head list the open questions.
     fn written(&self, folder: &Path, open: &[String]) -> Result<String> {
         let mut text = String::new();
         let mut line = |content: &str| {
             text.push_str(content);
             text.push('\n');
         };
-        line(
-            "# Written by halfmax init. A line that begins with # is a remark, or a choice that is not taken.",
-        );
+        line("# Written by halfmax init. A line that begins with # is a comment or an inactive choice.");
         open.iter().for_each(|open| line(&format!("# TO DECIDE: {open}")));
         line("");
         line("[data]");
@@ -179,7 +180,7 @@ impl<'a> Taken<'a> {
         }
         if let Some(reference) = self.reference_study {
             line(
-                "# A second table of responses: taken for the same measured again, as a ceiling. Which of the two is to be learnt?",
+                "# A second table of responses, used as a repeat of the first, for the ceiling. Which table should the models learn?",
             );
             line(&format!("reference_study = {}", reference.value(folder)));
         }
@@ -192,7 +193,7 @@ impl<'a> Taken<'a> {
         match self.single_agent {
             Some(file) if self.combinations => line(&format!("single_agent = {}", file.value(folder))),
             Some(file) => line(&format!(
-                "# {} holds readings: halfmax fit-curves makes responses of them.",
+                "# {} holds readings: halfmax fit-curves turns them into responses.",
                 file.path.display()
             )),
             None => {}
@@ -220,7 +221,7 @@ impl<'a> Taken<'a> {
         line("[split]");
         let structures = self.drugs.is_some();
         if let Some(folds) = self.folds {
-            line("# The folds of a file; the kind must be what the file holds out.");
+            line("# The folds come from a file; the kind must name what the file holds out.");
             line(&format!("kind = \"{}\"", if self.combinations { "leave_combination" } else { "lco" }));
             line(&format!("file = {}", quoted(&relative(&folds.path, folder))));
         } else if self.combinations {
@@ -229,7 +230,8 @@ impl<'a> Taken<'a> {
             );
         } else if self.cells.is_empty() {
             line(
-                "kind = \"lpo\"                 # pairs that were not measured: all that can be predicted without features of cell lines",
+                "kind = \"lpo\"                 # pairs that were not measured; without features of cell lines, only these can \
+                 be predicted",
             );
         } else {
             line(
@@ -239,7 +241,7 @@ impl<'a> Taken<'a> {
         if !self.combinations && !structures {
             line("# ldo (new drugs) needs structures: a file of drugs with a column smiles.");
         } else if !self.combinations {
-            line("# kind = \"ldo\" asks for new drugs, by their structures and targets.");
+            line("# kind = \"ldo\" tests new drugs, from their structures and targets.");
         }
         line("");
     }
@@ -255,7 +257,7 @@ impl<'a> Taken<'a> {
             line("[[model]]\nfamily = \"completion\"");
             return;
         }
-        line("# A Gaussian process over the whole screen, which needs no setting.");
+        line("# A Gaussian process over the whole screen; it needs no settings.");
         line("[[model]]\nfamily = \"kernel\"\n");
         line("# Boosted trees.");
         let vector = !self.combinations && !self.cells.is_empty();
@@ -280,24 +282,24 @@ fn fill<'a>(
     }
 }
 
-/// The kind of features that a role of a file stands for, if it stands for features.
+/// The kind of features for the role of a file; the role itself if it names no other kind.
 fn kind_of(role: &str) -> &str {
     if role == "list of mutations" { CellKind::MUTATION.name() } else { role }
 }
 
 impl Looked {
-    /// What the file was taken for, as remarks.
+    /// The role of the file, as comments.
     fn remarks(&self) -> Vec<String> {
         let shape = &self.found.shape;
         let orientation =
             shape.orientation.as_ref().map(|orientation| format!(", {orientation}")).unwrap_or_default();
         let mut remarks = vec![format!(
-            "# {} rows × {} columns, taken for {}{orientation}",
+            "# {} rows × {} columns, read as {}{orientation}",
             shape.rows, shape.columns, shape.role
         )];
         remarks.extend(self.found.columns_used.iter().map(|account| format!("# {account}")));
         remarks.extend(self.found.notes.iter().chain(&self.found.problems).map(|note| format!("# {note}")));
-        // A remark must not end where its text has a line break.
+        // A line break in the text must not end the comment.
         remarks.iter().map(|remark| remark.replace(['\n', '\r'], " ")).collect()
     }
 
@@ -311,7 +313,7 @@ impl Looked {
     }
 }
 
-/// What is to be decided before the configuration can be used.
+/// The questions to answer before the configuration can be used.
 fn open_questions(text: &str, folder: &Path) -> Vec<String> {
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let loaded = Config::parse(text, &[]).and_then(|config| load(&config.data, &config.target, &base, None));
@@ -327,7 +329,7 @@ fn open_questions(text: &str, folder: &Path) -> Vec<String> {
     }
 }
 
-/// A path as seen from a folder, where both are below one.
+/// A path relative to a folder, if both share a parent folder.
 fn relative(path: &Path, folder: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let (path, folder) =
@@ -335,7 +337,7 @@ fn relative(path: &Path, folder: &Path) -> String {
     let (here, there): (Vec<Component>, Vec<Component>) =
         (folder.components().collect(), path.components().collect());
     let shared = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
-    // Far apart, the whole path says more.
+    // If they are far apart, the absolute path is clearer.
     if here.len() - shared > 3 {
         return path.display().to_string();
     }

@@ -1,4 +1,4 @@
-//! Models in cross-validation, beside the naive predictors.
+//! Cross-validation of models beside the naive predictors.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -80,16 +80,16 @@ pub fn cross_validate(
 /// `metrics.json`.
 #[derive(Serialize)]
 pub struct MetricsFile<'a> {
-    /// The run's name.
+    /// The name of the run.
     pub name: &'a str,
-    /// What is predicted.
+    /// The target.
     pub target: &'a Target,
     /// The kind of split.
     pub split: SplitKind,
     /// The models.
     #[serde(flatten)]
     pub evaluation: &'a Evaluation,
-    /// What a replicate achieves, where there is one.
+    /// The score of the reference study, if given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<&'a Ceiling>,
     /// The seconds of the epochs in `training.csv`, in its order.
@@ -100,14 +100,14 @@ pub struct MetricsFile<'a> {
     pub trial_seconds: &'a [f64],
 }
 
-/// What an evaluation found, with what is written beside it.
+/// The results of an evaluation, with further content of its files.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
-    /// The models and how they differ.
+    /// The models and their comparisons.
     pub evaluation: Evaluation,
-    /// How well the reference study predicts the screen; `None` without one.
+    /// The score of the reference study as a predictor of the screen; `None` without a reference study.
     pub ceiling: Option<Ceiling>,
-    /// Seconds of the trials of a search, in their order; empty without one.
+    /// Seconds of the trials of a search, in their order; empty without a search.
     pub trial_seconds: Vec<f64>,
 }
 
@@ -132,7 +132,7 @@ impl Evaluated {
         let ceiling = ceiling.as_ref();
         let (screen, target) = (&loaded.screen, &loaded.target);
         let epochs = evaluation.training.iter().flat_map(|log| &log.epochs);
-        // All seconds are in this one file: the others are the same when the same is run again.
+        // Only this file holds seconds, so the other files are identical when the run is repeated.
         let metrics = MetricsFile {
             name: &config.name,
             target,
@@ -172,11 +172,11 @@ impl Evaluated {
         writer.finish()
     }
 
-    /// Writes `report.html`. With a section `[explain]`, the models that it names (else the first) are fitted to all responses and
-    /// explained; the report shows the first of them, the tables all.
+    /// Writes `report.html`. With a section `[explain]`, fits the models that it names (else the first model) to all responses and explains
+    /// them. The report shows the first of these models; the tables hold all.
     ///
     /// # Errors
-    /// If something cannot be written, or the user stopped it.
+    /// If a file cannot be written, or the user stopped it.
     pub fn write_report(
         &self,
         config: &Config,
@@ -225,10 +225,10 @@ impl Evaluated {
     }
 }
 
-/// Evaluates a configuration into a folder.
+/// Evaluates a configuration and writes the results into a folder.
 ///
 /// # Errors
-/// As [`cross_validate`], or if something cannot be written.
+/// As [`cross_validate`], or if a file cannot be written.
 pub fn evaluate_into(
     config: &Config,
     prepared: &PreparedScreen,

@@ -1,5 +1,5 @@
-//! What stands out in an evaluation and an explanation, for a person to read: the best predicted drugs, the drugs and combinations that suit a cell
-//! line, the mechanisms that predictions rest on.
+//! Highlights of an evaluation and an explanation as text: the best predicted drugs, the drugs and combinations that suit a cell line, the
+//! mechanisms behind predictions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,25 +10,25 @@ use serde::Serialize;
 
 use crate::explain::{ModelExplanation, direction};
 
-/// The mechanisms that stand out for drugs which they concern, the largest part first.
+/// The significant mechanisms of drugs that they concern, the largest contribution first.
 #[derive(Clone, Debug, Serialize)]
 pub struct StandingMechanisms {
     /// The mechanisms, at most eight.
     pub mechanisms: Vec<StandingMechanism>,
 }
 
-/// A mechanism that stands out for a drug.
+/// A significant mechanism of a drug.
 #[derive(Clone, Debug, Serialize)]
 pub struct StandingMechanism {
     /// The drug.
     pub drug: String,
-    /// The mechanism's name.
+    /// The name of the mechanism.
     pub mechanism: String,
-    /// Its genes with the largest part in the predictions, at most three.
+    /// The genes of the mechanism with the largest contributions to the predictions, at most three.
     pub genes: Vec<String>,
-    /// What more of it makes cell lines: "resistant" or "sensitive".
+    /// The effect of more of the mechanism on cell lines: "resistant" or "sensitive".
     pub direction: &'static str,
-    /// The false discovery rate at which it stands out.
+    /// The false discovery rate of the mechanism.
     pub q: f64,
 }
 
@@ -81,7 +81,7 @@ pub struct BestDrugs {
 }
 
 impl BestDrugs {
-    /// The five drugs with the highest correlation of predictions and responses, of those with responses of 100 cell lines or more.
+    /// The five drugs with the highest correlation of predictions and responses, among drugs with responses of at least 100 cell lines.
     pub fn new(model: &ModelEvaluation) -> Self {
         let mut drugs = model.per_drug.clone();
         drugs.retain(|drug| drug.pearson.is_some() && drug.n >= 100);
@@ -106,8 +106,7 @@ impl fmt::Display for BestDrugs {
     }
 }
 
-/// The drugs that a cell line is predicted to be most sensitive to, compared with other cell lines, by the model that
-/// never saw it.
+/// The drugs to which a cell line is predicted to be most sensitive, compared with other cell lines. The model never saw this cell line.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopDrugs {
     /// The cell line.
@@ -116,7 +115,7 @@ pub struct TopDrugs {
     pub drugs: Vec<TopDrug>,
 }
 
-/// A drug that a cell line is predicted to be sensitive to.
+/// A drug to which a cell line is predicted to be sensitive.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopDrug {
     /// The drug.
@@ -125,17 +124,17 @@ pub struct TopDrug {
     pub predicted: f32,
     /// The measured response.
     pub observed: f32,
-    /// The IC50s in µM that these stand for, where they do.
+    /// The predicted and measured IC50 in µM, if the responses express an IC50.
     #[serde(skip)]
     pub ic50_um: [Option<f64>; 2],
-    /// Share of cell lines that are predicted more sensitive, in per cent.
+    /// Percentage of cell lines with a more sensitive prediction.
     pub percentile: f64,
-    /// The same of the measured responses.
+    /// Percentage of cell lines with a more sensitive measured response.
     pub observed_percentile: f64,
 }
 
 impl TopDrugs {
-    /// The five drugs for which the fewest other cell lines are predicted to be more sensitive; none where the screen lacks the cell line.
+    /// The five drugs for which the fewest other cell lines are predicted to be more sensitive; none if the screen lacks the cell line.
     pub fn new(cell: &str, model: &ModelEvaluation, loaded: &Loaded) -> Option<Self> {
         let screen = &loaded.screen;
         let at = screen.table(0).position(cell)?;

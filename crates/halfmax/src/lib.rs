@@ -1,9 +1,8 @@
-//! Predicts how cancer cell lines respond to drugs and to combinations of two drugs, judges the predictions without leaks, and says
-//! which mechanisms of resistance they rest on.
+//! Predicts how cancer cell lines respond to drugs and to combinations of two drugs. Evaluates predictions without leakage, and explains
+//! them by mechanisms of resistance.
 //!
-//! This crate is the whole of halfmax for Rust programs: what the `halfmax` command does, without a terminal. Its parts are crates of
-//! their own, which are here under the names [`core`], [`data`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and
-//! [`mechanisms`].
+//! This crate is the complete library: it does all that the `halfmax` command does, without a terminal. It re-exports the crates of its
+//! parts as [`core`], [`data`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and [`mechanisms`].
 //!
 //! | to | see |
 //! |---|---|
@@ -67,7 +66,7 @@ pub use simulated::write_simulated_combinations;
 pub use suggest::unreadable;
 pub use train::{Training, TrainingSummary, train, train_into, write_training_report};
 
-/// What most programs need.
+/// The items that most programs need.
 pub mod prelude {
     pub use halfmax_core::{End, Error, ErrorKind, FittedModel, Progress, Result, Silent};
     pub use halfmax_data::TableFile;

@@ -1,4 +1,4 @@
-//! What a run was made of, and how its files are written.
+//! The provenance of a run, and the writing of its files.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
-/// What a run was made of: `manifest.json`.
+/// The provenance of a run: `manifest.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// "evaluate" or "train".
@@ -26,13 +26,13 @@ pub struct Manifest {
 /// An input file of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// Its SHA-256.
+    /// The SHA-256.
     pub sha256: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// For a file of a fetched dataset: `dataset:NAME/FILE`, by which it is found on another machine.
+    /// For a file of a fetched dataset: `dataset:NAME/FILE`, which finds the file on another machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
 }
@@ -49,7 +49,7 @@ pub struct Machine {
 }
 
 impl Manifest {
-    /// For a command that has loaded its data.
+    /// The manifest of a command that has loaded its data.
     pub fn new(command: &str, config: &Config, inputs: &[InputFile]) -> Self {
         let input = |input: &InputFile| Input {
             path: input.path.clone(),
@@ -73,7 +73,7 @@ impl Manifest {
     /// Adds another input file.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let sha256 = sha256_file(path)?;
         let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -82,10 +82,10 @@ impl Manifest {
     }
 }
 
-/// Writes what every run has: the resolved configuration and the manifest.
+/// Writes the files of every run: the resolved configuration and the manifest.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If a file cannot be written.
 pub fn write_provenance(folder: &RunFolder, config: &Config, manifest: &Manifest) -> Result<()> {
     let text = toml::to_string(config)
         .map_err(|error| Error::failed("the configuration cannot be written").with_source(error))?;
@@ -96,7 +96,7 @@ pub fn write_provenance(folder: &RunFolder, config: &Config, manifest: &Manifest
 /// Writes a JSON file of a run.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If a file cannot be written.
 pub fn write_json(folder: &RunFolder, name: &str, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::failed(format!("{name} cannot be written")).with_source(error))?;

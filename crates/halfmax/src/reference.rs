@@ -1,5 +1,5 @@
-//! The reference of configurations and families, made from what the structs say of themselves: pages of the book, the JSON schema for
-//! editors, and the answer to one key.
+//! The reference of configurations and families, generated from the doc comments of the structs: pages of the book, the JSON schema for
+//! editors, and the entry of one key.
 
 use std::fmt::Write as _;
 
@@ -44,10 +44,10 @@ pub fn configuration_schema_text() -> String {
     format!("{:#}\n", configuration_schema())
 }
 
-/// What the key "name" of every model means.
-const NAME: &str = "What the model is called in results; its family by default.";
+/// The description of the key "name" of every model.
+const NAME: &str = "Name of the model in results. Default: its family.";
 
-/// A map of a schema, taken out of it.
+/// Removes a map from a schema.
 fn taken(schema: &mut Value, key: &str) -> Map<String, Value> {
     match schema.get_mut(key).map(Value::take) {
         Some(Value::Object(map)) => map,
@@ -58,12 +58,12 @@ fn taken(schema: &mut Value, key: &str) -> Map<String, Value> {
 /// A key of a configuration.
 #[derive(Clone, Debug)]
 struct Key {
-    /// Its place: "data.drug_features.targets".
+    /// The full name: "data.drug_features.targets".
     path: String,
     kind: String,
     default: Option<Value>,
     meaning: String,
-    /// The values that it may have, with what they mean.
+    /// The allowed values, with their meanings.
     values: Vec<(String, String)>,
     required: bool,
 }
@@ -72,7 +72,7 @@ struct Key {
 struct Section {
     /// "data.drug_features".
     path: String,
-    /// Whether there may be several of it.
+    /// Whether the table may occur several times.
     repeated: bool,
     meaning: String,
     keys: Vec<Key>,
@@ -84,14 +84,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A schema, with what it refers to in its place.
+    /// A schema, with references replaced by their definitions.
     fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let reference = schema.get("$ref").and_then(Value::as_str);
         let name = reference.and_then(|own| own.strip_prefix("#/$defs/"));
         name.and_then(|name| self.definitions.get(name)).unwrap_or(schema)
     }
 
-    /// What a value may be, without "nothing".
+    /// The alternatives for a value, without "null".
     fn present<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let Some(choices) = schema.get("anyOf").and_then(Value::as_array) else {
             return self.resolved(schema);
@@ -152,7 +152,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The table that a key holds: its schema, and whether there may be several.
+    /// The table under a key: its schema, and whether it may occur several times.
     fn table<'a>(&'a self, schema: &'a Value) -> Option<(&'a Value, bool)> {
         let own = self.present(schema);
         if own.get("properties").is_some() {
@@ -189,7 +189,7 @@ impl Reader<'_> {
     }
 }
 
-/// The values that a schema lists, with what they mean.
+/// The values that a schema lists, with their meanings.
 fn values(schema: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let meaning = |own: &Value| own.get("description").and_then(Value::as_str).map(plain).unwrap_or_default();
@@ -201,7 +201,7 @@ fn values(schema: &Value) -> Vec<(String, String)> {
     for choice in choices {
         match (choice.get("const"), choice.get("enum").and_then(Value::as_array)) {
             (Some(value), _) => all.push((text(value), meaning(choice))),
-            // Names of one thing, where it says what that is.
+            // Alternative names of one value, if it has a description.
             (None, Some(several)) if choice.get("description").is_some() => {
                 let names: Vec<String> = several.iter().map(text).collect();
                 all.push((names.join(" or "), meaning(choice)));
@@ -230,14 +230,14 @@ fn plain(text: &str) -> String {
         };
         let name = item.rsplit("::").next().unwrap_or(item);
         plain.push_str(name);
-        // The place that a link leads to, where it is given.
+        // The target of a link, if given.
         rest = match after.strip_prefix('(').and_then(|after| after.split_once(')')) {
             Some((_, after)) => after,
             None => after,
         };
     }
     plain.push_str(rest);
-    // Examples are for programs.
+    // Examples are for Rust programs, so they are left out.
     plain.split(" ```").next().unwrap_or(&plain).trim().to_owned()
 }
 
@@ -246,7 +246,7 @@ impl Key {
         self.path.rsplit('.').next().unwrap_or(&self.path)
     }
 
-    /// Its default as TOML has it.
+    /// The default in TOML notation.
     fn default_as_toml(&self) -> String {
         match &self.default {
             None if self.required => "required".into(),
@@ -269,7 +269,7 @@ impl Key {
     }
 }
 
-/// Keys in a table, and below it the values of those that have some.
+/// A table of keys, followed by the values of each key that lists values.
 fn keys_in_markdown(keys: &[Key]) -> String {
     let mut text = String::from("| key | value | default | meaning |\n|---|---|---|---|\n");
     keys.iter().for_each(|key| text += &key.row());
@@ -287,7 +287,7 @@ fn keys_in_markdown(keys: &[Key]) -> String {
 
 const GENERATED: &str = "<!-- Generated from the code: cargo xtask reference -->\n";
 
-/// The sections of a schema, and those of one of its definitions under another name.
+/// The sections of a schema, and the sections of one definition under another name.
 fn sections_of(schema: Schema, path: &str, definition: Option<(&str, &str)>) -> Vec<Section> {
     let root = schema.to_value();
     let none = Map::new();
@@ -302,7 +302,7 @@ fn sections_of(schema: Schema, path: &str, definition: Option<(&str, &str)>) -> 
     sections
 }
 
-/// The sections of a configuration, but for its models.
+/// The sections of a configuration, without its models.
 fn sections() -> Vec<Section> {
     sections_of(schema_for!(Config), "", Some(("FileTable", "FILE")))
 }
@@ -316,7 +316,7 @@ fn parameters(family: &dyn Family) -> Vec<Section> {
 pub fn configuration_page() -> String {
     let mut text = format!(
         "# Configuration\n\n{GENERATED}\nA configuration is a TOML file. Paths in it are relative to the file. `halfmax init` writes one for your files, \
-         `halfmax data check`\nsays what it means, and `halfmax config --explain KEY` prints the entry of one key. `halfmax config --schema` prints a JSON \
+         `halfmax data check`\nexplains it, and `halfmax config --explain KEY` prints the entry of one key. `halfmax config --schema` prints a JSON \
          schema\nfor editors. The models (`[[model]]`) are on the page [Model families](families.md).\n"
     );
     for section in sections() {
@@ -328,7 +328,7 @@ pub fn configuration_page() -> String {
         };
         let about = match section.path.as_str() {
             "" => String::new(),
-            "FILE" => "Wherever a file is named, a table can stand in place of its path: `response = { file = \"screen.xlsx\", sheet = \
+            "FILE" => "A table can stand in place of the path of any file: `response = { file = \"screen.xlsx\", sheet = \
                        \"data\" }`. The same keys are part of `[[data.cells]]`.\n\n"
                 .to_owned(),
             _ => format!("{}\n\n", section.meaning),
@@ -341,8 +341,8 @@ pub fn configuration_page() -> String {
 /// The page of the book on every model family, with its parameters and defaults.
 pub fn families_page() -> String {
     let mut text = format!(
-        "# Model families\n\n{GENERATED}\nA model of a configuration is a table `[[model]]` with the key `family`, a `name` of its own (the family by \
-         default), and the\nparameters of the family. [Choose a model](../howto/choose-a-model.md) compares the families.\n\n| family | what it is |\n|---|---|\n"
+        "# Model families\n\n{GENERATED}\nA model of a configuration is a table `[[model]]` with the key `family`, a `name` \
+         (default: the family), and the\nparameters of the family. [Choose a model](../howto/choose-a-model.md) compares the families.\n\n| family | what it is |\n|---|---|\n"
     );
     for family in FAMILIES {
         let _ = writeln!(text, "| `{}` | {} |", family.name(), family.summary());
@@ -373,8 +373,8 @@ fn capitalised(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// What a key of a configuration means: every key of that name, or of that place. Parameters of families are under
-/// `model.FAMILY.KEY`, as in `model.boost.rounds`.
+/// The entry of a key of a configuration: every key with that short name, or the key with that full name. Parameters of families have the
+/// full name `model.FAMILY.KEY`, for example `model.boost.rounds`.
 pub fn explain_key(key: &str) -> Vec<String> {
     let matches = |path: &str| path == key || path.rsplit('.').next() == Some(key);
     let mut found: Vec<String> = Vec::new();

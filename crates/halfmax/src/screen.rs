@@ -12,7 +12,7 @@ use crate::config::Config;
 
 /// The data of a configuration, and its folds if it has a split.
 pub struct PreparedScreen {
-    /// The screen and how it came to be.
+    /// The screen, with the notes of its loading.
     pub loaded: Loaded,
     /// The folds.
     pub folds: Option<Folds>,
@@ -31,18 +31,21 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
                 (true, None) => Err(Error::data("leave_drug needs the fold of every drug")
                     .with_help("give a file with the columns drug and fold")),
                 (false, None) => Folds::from_assignment(split.kind, read.folds),
-                (false, Some(_)) => {
-                    Err(Error::data(format!("gives folds to single drugs, which {} does not", split.kind))
-                        .with_help("add a column drug_b, or use leave_drug"))
-                }
+                (false, Some(_)) => Err(Error::data(format!(
+                    "gives folds to single drugs, but the split {} does not use them",
+                    split.kind
+                ))
+                .with_help("add a column drug_b, or use leave_drug")),
             };
             folds.map_err(|error| error.with_context(file.display()))?
         }
         (None, Some(_)) if split.kind.grouping().overlaps() => {
             return Err(Error::config(
-                "split.column or split.rows with leave_drug: a response has one entry there, but its two drugs may be in two folds",
+                "split.column or split.rows with leave_drug: a response has one fold there, but its two drugs may be in \
+                 different folds",
             )
-            .with_help("give split.file, a table with the columns drug and fold, or let the folds be drawn"));
+            .with_help("give split.file, a table with the columns drug and fold, or leave both out, so that halfmax draws the \
+                folds"));
         }
         (None, Some(folds)) => Folds::from_assignment(split.kind, folds)?,
         (None, None) => return split.draw(&loaded.screen),
@@ -50,15 +53,15 @@ fn folds(split: &Split, loaded: &mut Loaded, progress: &dyn Progress) -> Result<
     match (split.conflicts, loaded.fold_conflicts.first()) {
         (Conflicts::Error, None) => Ok(given),
         (Conflicts::Error, Some(conflict)) => Err(Error::data(conflict).with_help(
-            "put all measurements of it into one fold, or set split.conflicts = \"majority\" to have that done",
+            "put all measurements of it into one fold, or set split.conflicts = \"majority\", which does so",
         )),
         (Conflicts::Majority, _) => {
             let (settled, moved) = given.settled(&loaded.screen)?;
             let repeats = loaded.fold_conflicts.len();
             if moved + repeats > 0 {
                 progress.note(&format!(
-                    "{repeats} responses had repeats in different folds, {moved} another fold than most responses that {} \
-                     keeps together: moved to the fold of most",
+                    "{repeats} responses had repeats in different folds, {moved} had another fold than most responses that {} \
+                     keeps together: moved to the most frequent fold",
                     split.kind
                 ));
             }
@@ -71,7 +74,7 @@ impl PreparedScreen {
     /// Loads the data and draws or reads the folds.
     ///
     /// # Errors
-    /// If something cannot be read, joins nothing, or the split does not suit it.
+    /// If a file cannot be read or joins nothing, or the split does not suit the screen.
     pub fn load(config: &Config, progress: &dyn Progress) -> Result<Self> {
         let given = config.split.as_ref().and_then(|split| match (&split.column, &split.rows) {
             (Some(column), _) => Some(FoldSource::Column(column)),
@@ -87,7 +90,8 @@ impl PreparedScreen {
         Ok(Self { loaded, folds })
     }
 
-    /// Calls a fit with its context: the seed, where it reports and keeps its state, and what stays together when it sets validation data aside: what the split holds out, else cell lines.
+    /// Calls a fit with its context: the seed, the progress, the store of checkpoints, and the grouping for validation data. The grouping
+    /// follows the split; without a split, whole cell lines stay together.
     pub fn with_context<T>(
         &self,
         seed: u64,
@@ -104,7 +108,7 @@ impl PreparedScreen {
         }
     }
 
-    /// The responses of the reference study; empty without one.
+    /// The responses of the reference study; empty without a reference study.
     pub(crate) fn reference_study(&self) -> Vec<ReferenceResponse> {
         let one = |(cell, drug, value): &(u32, u32, f32)| ReferenceResponse {
             cell: *cell,
@@ -117,7 +121,7 @@ impl PreparedScreen {
     /// All responses, with the features that the configuration keeps.
     ///
     /// # Errors
-    /// If there are none.
+    /// If there are no responses.
     pub fn everything(&self) -> Result<TrainView<'_>> {
         let screen = &self.loaded.screen;
         let mut view = screen.all();

@@ -1,20 +1,20 @@
-//! Which end of a target is sensitive, where it matters and must be known.
+//! The sensitive end of a target, for work that depends on it.
 
 use halfmax_core::{End, Error, Result, Target};
 
-/// Where a user can say which end is sensitive.
+/// The place where a user can set the sensitive end.
 #[derive(Clone, Copy)]
 pub enum Remedy {
     /// In the configuration.
     Configuration,
-    /// With an option of the command, for a trained model.
+    /// In the request, for a trained model.
     CommandLine,
 }
 
 /// The sensitive end.
 ///
 /// # Errors
-/// If nothing says it. `for_what` needs it.
+/// If the sensitive end is not known. `for_what` names the work that needs it.
 pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<End> {
     target.sensitive.ok_or_else(|| {
         let help = match remedy {
@@ -22,11 +22,11 @@ pub fn sensitive_end(target: &Target, for_what: &str, remedy: Remedy) -> Result<
                 "set target.sensitive = \"low\" if low values mean that the drug works, else \"high\""
             }
             Remedy::CommandLine => {
-                "give --sensitive low if low values mean that the drug works, else --sensitive high; target.sensitive in the \
-                 configuration says it once and for all when the model is trained"
+                "set `sensitive` to low (`--sensitive low`) if low values mean that the drug works, else to high \
+                 (`--sensitive high`); target.sensitive in the configuration stores this in every model trained with it"
             }
         };
         let name = &target.name;
-        Error::config(format!("nothing says which end of {name} is sensitive, but {for_what} depends on it")).with_help(help)
+        Error::config(format!("the sensitive end of {name} is not known, but {for_what} depends on it")).with_help(help)
     })
 }

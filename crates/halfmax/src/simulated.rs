@@ -1,9 +1,9 @@
-//! Simulated combinations of the drugs of a screen that has none, for demonstrations; they are called simulated wherever they appear.
+//! Simulated combinations for demonstrations, from the single drugs of a screen. Every output labels them as simulated.
 //!
-//! A drug alone has in each cell line the IC50 that GDSC measured, and the Hill slope 1. Two drugs act independently, but for
-//! what [`RULES`] say of their targets' pathways: in presence of the other the EC50 of each falls by so many powers of ten at
-//! full effect ([`Potentiation`]), times a number from 0 to 1 that rises with the expression of a marker gene. Viabilities over
-//! a matrix of doses have errors of [`NOISE`]; their mean excess over Bliss's independence is the synergy that is learnt.
+//! A single drug has the IC50 that GDSC measured in each cell line, and a Hill slope of 1. Two drugs act independently, except for the
+//! interactions in [`RULES`] between their target pathways. In the presence of the other drug, the EC50 falls by some powers of ten at full
+//! effect ([`Potentiation`]). A factor from 0 to 1, which rises with the expression of a marker gene, scales this fall. Viabilities over a
+//! matrix of doses have errors of [`NOISE`]. Their mean excess over Bliss independence is the synergy that models learn.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -14,10 +14,10 @@ use halfmax_dose::synergy::{DoseMatrix, SynergyModel, SynergyParams};
 use halfmax_dose::{LogLogistic, Potentiation};
 use rayon::prelude::*;
 
-/// What is assumed of two drugs by the pathways of their targets.
+/// The assumed interaction of two drugs, by the pathways of their targets.
 struct Rule {
     pathways: [&'static str; 2],
-    /// Powers of ten by which the EC50 falls at full effect and full expression of the marker.
+    /// The fall of the EC50 at full effect and full expression of the marker, in powers of ten.
     decades: f64,
     marker: &'static str,
     /// Whether the marker's expression strengthens the interaction.
@@ -36,33 +36,33 @@ const EGFR: &str = "EGFR signaling";
 const CYCLE: &str = "Cell cycle";
 const MITOSIS: &str = "Mitosis";
 const APOPTOSIS: &str = "Apoptosis regulation";
-/// Any pathway but the first of the rule.
+/// Any pathway except the first pathway of the rule.
 const ANY: &str = "";
 
-/// The first rule that names both pathways counts. They are plausible, not measured.
+/// The rules; the first rule that names both pathways counts. The rules are plausible, not measured.
 const RULES: [Rule; 8] = [
-    // Replication stress that is not repaired kills cells with SLFN11.
+    // Unrepaired replication stress kills cells with SLFN11.
     rule([DNA, REPAIR], 1.2, "SLFN11", true),
-    // Each is how a tumour gets round a block of the other, the more so without PTEN.
+    // Each pathway lets a tumour bypass a block of the other, especially without PTEN.
     rule([ERK, PI3K], 1.2, "PTEN", false),
     rule([EGFR, ERK], 0.9, "EGFR", true),
     rule([EGFR, PI3K], 0.9, "ERBB3", true),
-    // Cells that RB1 arrests are not hurt by drugs that need division.
+    // Drugs that need division do not harm cells that RB1 arrests.
     rule([CYCLE, DNA], -0.9, "RB1", true),
     rule([CYCLE, MITOSIS], -0.9, "RB1", true),
-    // Without BCL2 every other drug kills sooner.
+    // Without BCL2, every other drug kills at lower doses.
     rule([APOPTOSIS, ANY], 0.6, "BCL2", true),
     rule([ANY, ANY], 0.0, "BCL2", true),
 ];
 const PATHWAYS: [&str; 8] = [DNA, REPAIR, ERK, PI3K, EGFR, CYCLE, MITOSIS, APOPTOSIS];
 
-/// Drugs of each pathway: those that were measured in most cell lines.
+/// The number of drugs per pathway. Drugs measured in the most cell lines are chosen.
 const DRUGS_EACH: usize = 3;
-/// Cell lines, those of the demo first.
+/// The number of cell lines. The cell lines of the demo come first.
 const CELL_LINES: usize = 30;
-/// Doses of each drug in units of its median IC50, with 0 before them.
+/// Doses of each drug in units of its median IC50, starting with 0.
 const DOSES: [f64; 5] = [0.0, 0.1, 0.4, 1.6, 6.4];
-/// The standard deviation of a viability, as a share of the control.
+/// The standard deviation of a viability, as a fraction of the control.
 const NOISE: f64 = 0.04;
 
 /// A simulated combination.
@@ -72,12 +72,12 @@ struct Combination {
     synergy: f64,
 }
 
-/// Simulates combinations of some drugs of a screen of ln IC50 in 30 of its cell lines, those named `first` among them, and writes them as a table of
-/// responses (`cell_line`, `drug_a`, `drug_b`, `simulated_synergy_bliss`). The screen needs the pathways of its drugs' targets and the expression of
-/// marker genes, as the embedded one has them.
+/// Simulates combinations of drugs of a screen of ln IC50 in 30 of its cell lines, including those in `first`. Writes a table of responses
+/// (`cell_line`, `drug_a`, `drug_b`, `simulated_synergy_bliss`). The screen needs the pathways of its drugs' targets and the expression of
+/// marker genes, as in the embedded screen.
 ///
 /// # Errors
-/// If the screen lacks these, or the file cannot be written.
+/// If the screen lacks the pathways or the marker genes, or the file cannot be written.
 pub fn write_simulated_combinations(
     screen: &Screen,
     first: &[&str],
@@ -161,7 +161,7 @@ impl Measured {
         values.get(values.len() / 2).copied().unwrap_or(0.0)
     }
 
-    /// Drugs of the pathways that rules are about.
+    /// Drugs of the pathways in the rules.
     fn drugs(&self, screen: &Screen) -> Result<Vec<usize>> {
         let mut chosen = Vec::new();
         for name in PATHWAYS {
@@ -171,12 +171,12 @@ impl Measured {
             chosen.extend(own.into_iter().take(DRUGS_EACH));
         }
         if chosen.len() < 2 {
-            return Err(Error::failed("the embedded drugs are of none of the simulated pathways"));
+            return Err(Error::failed("no embedded drug targets a simulated pathway"));
         }
         Ok(chosen)
     }
 
-    /// Cell lines in which most of the drugs were measured: those named, then others, evenly spaced.
+    /// Cell lines in which most of the drugs were measured: first the named cell lines, then others, evenly spaced.
     fn cells(&self, screen: &Screen, first: &[&str], drugs: &[usize]) -> Vec<usize> {
         let table = screen.table(0);
         let complete = |cell: &usize| drugs.iter().all(|drug| self.values.contains_key(&(*cell, *drug)));
@@ -197,7 +197,7 @@ fn pathway(screen: &Screen, drug: usize) -> &str {
     own.levels.get(level).map_or("", String::as_str)
 }
 
-/// The rule of two pathways, and its number.
+/// The rule for two pathways, with its number.
 fn rule_of(pathways: [&str; 2]) -> (usize, &'static Rule) {
     let [a, b] = pathways;
     let names = |rule: &&Rule| {
@@ -210,7 +210,7 @@ fn rule_of(pathways: [&str; 2]) -> (usize, &'static Rule) {
     (number, &RULES[number])
 }
 
-/// For each cell line how strong a rule is there, 0 to 1: the logistic function of the marker's standardised expression.
+/// For each cell line, the strength of a rule from 0 to 1: the logistic function of the marker's standardised expression.
 fn marker(screen: &Screen, rule: &Rule) -> Result<Vec<f64>> {
     let lacking = || Error::failed(format!("the embedded expression lacks {}", rule.marker));
     let block = screen.table(0).block("expression").ok_or_else(lacking)?;
@@ -225,7 +225,7 @@ fn marker(screen: &Screen, rule: &Rule) -> Result<Vec<f64>> {
     Ok(values.iter().map(strength).collect())
 }
 
-/// A number of the standard normal distribution (Box & Muller 1958).
+/// A draw from the standard normal distribution (Box & Muller 1958).
 fn normal(seed: Seed) -> f64 {
     let uniform = |which: u64| ((seed.derive(which).value() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
     (-2.0 * uniform(0).ln()).sqrt() * (std::f64::consts::TAU * uniform(1)).cos()

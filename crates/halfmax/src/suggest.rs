@@ -1,8 +1,8 @@
-//! Errors of what is misspelt, with the nearest name there is.
+//! Errors for misspelt names, with the nearest known name.
 
 use halfmax_core::{Error, nearest};
 
-/// An error of the TOML reader: where, what, and for a misspelt key the nearest one there is.
+/// An error of the TOML reader with its place, and the nearest known key for a misspelt key.
 pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
     let mut message = error.message().trim().to_owned();
     for (name, meaning) in [("usize", "a whole number"), ("u64", "a whole number"), ("f64", "a number")] {
@@ -13,7 +13,7 @@ pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
         format!("line {line}: ")
     });
     let help = suggestion(&message);
-    // Where there is no text to point into, the reader's own words say which key it is about.
+    // Without a position in the text, the message of the reader names the key.
     let words = error.to_string();
     let key = words.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
     let key = key.filter(|key| !message.contains(&format!("`{key}`"))).map(|key| format!("{key}: "));
@@ -25,7 +25,7 @@ pub fn unreadable(error: &toml::de::Error, text: Option<&str>) -> Error {
     }
 }
 
-/// For "unknown field `a`, expected one of `b`, `c`": the nearest of those.
+/// For "unknown field `a`, expected one of `b`, `c`": the nearest of the expected names.
 fn suggestion(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let known = message.starts_with("unknown field") || message.starts_with("unknown variant");

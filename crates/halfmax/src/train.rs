@@ -1,4 +1,4 @@
-//! A model of a configuration, fitted to everything that the configuration names.
+//! Training: fits a model of a configuration to all responses.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,24 +18,24 @@ use crate::report::Reporting;
 use crate::run::{RunState, write_training};
 use crate::screen::PreparedScreen;
 
-/// A model that was trained, and what is to be said of it.
+/// A trained model with its summary.
 pub struct Training {
-    /// The model, with what its use needs to know.
+    /// The model, with the data that its use needs.
     pub model: TrainedModel,
-    /// What is to be said.
+    /// The summary.
     pub summary: TrainingSummary,
 }
 
-/// What was trained.
+/// The summary of a training.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrainingSummary {
-    /// The model's name.
+    /// The name of the model.
     pub name: String,
-    /// Its family.
+    /// The family.
     pub family: String,
     /// The number of training responses.
     pub responses: usize,
-    /// How long the fit took.
+    /// The duration of the fit.
     pub fit_seconds: f64,
 }
 
@@ -80,10 +80,10 @@ pub fn train(
     Ok(Training { model, summary })
 }
 
-/// Trains as [`train`] does, and writes the model, the training log, the trials of a search and the provenance into a run's folder.
+/// Trains like [`train`], and writes the model, the training log, the trials of a search and the provenance into the folder of a run.
 ///
 /// # Errors
-/// As [`train`], or if something cannot be written.
+/// As [`train`], or if a file cannot be written.
 pub fn train_into(
     config: &Config,
     prepared: &PreparedScreen,
@@ -107,7 +107,7 @@ pub fn train_into(
 /// Writes `report.html` of a training, with an explanation if the configuration asks for one.
 ///
 /// # Errors
-/// If something cannot be written, or the user stopped it.
+/// If a file cannot be written, or the user stopped it.
 pub fn write_training_report(
     config: &Config,
     prepared: &PreparedScreen,
@@ -123,7 +123,7 @@ pub fn write_training_report(
     if let Some(params) = &config.explain {
         if !params.models.is_empty() && !params.models.contains(name) {
             progress.note(&format!(
-                "explain.models does not name {name:?}, the model that is trained: it is explained all the same"
+                "explain.models does not name {name:?}, the trained model: it is explained anyway"
             ));
         }
         let tables: Vec<&EntityTable> = (0..screen.sides.len()).map(|side| screen.table(side)).collect();
@@ -138,7 +138,7 @@ pub fn write_training_report(
     folder.write("report.html", reporting.html().as_bytes())
 }
 
-/// Fits a model of a configuration to all responses, without what its use needs to know.
+/// Fits a model of a configuration to all responses, without the data that its use needs.
 pub(crate) fn fit_to_all(
     spec: &ModelSpec,
     config: &Config,

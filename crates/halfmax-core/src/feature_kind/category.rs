@@ -1,3 +1,5 @@
+//! The kind of text columns.
+
 use super::{FeatureKind, KindValues, TextColumns};
 
 /// Columns of texts.

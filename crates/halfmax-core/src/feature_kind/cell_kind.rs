@@ -1,3 +1,5 @@
+//! The name of a kind in configurations, as a type.
+
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,7 +16,7 @@ use super::expression::Expression;
 use super::mutation::Mutation;
 use super::{FEATURE_KINDS, FeatureKind};
 
-/// What a file of cell-line features holds: an entry of [`FEATURE_KINDS`], whose properties it has.
+/// The kind of features in a file of cell lines: an entry of [`FEATURE_KINDS`], with its properties.
 ///
 /// ```
 /// use halfmax_core::{CellKind, Sense};
@@ -32,12 +34,12 @@ impl CellKind {
     pub const MUTATION: Self = Self(&Mutation);
     /// Copy numbers of genes, real numbers (or −1, 0, 1).
     pub const COPY_NUMBER: Self = Self(&CopyNumber);
-    /// GDSC's matrix of genomic events, 0 or 1, with tissue and other factors.
+    /// GDSC's matrix of genomic events, 0 or 1, with the tissue and other factors.
     pub const EVENTS: Self = Self(&Events);
     /// Text columns, each a category.
     pub const CATEGORY: Self = Self(&Category);
 
-    /// The kind of a name in configurations.
+    /// The kind with this name in configurations.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().find(|kind| kind.name() == name)
     }
@@ -90,7 +92,7 @@ impl JsonSchema for CellKind {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let one = |kind: &&dyn FeatureKind| json!({ "type": "string", "const": kind.name(), "description": kind.summary() });
         json_schema!({
-            "description": "What a file of cell-line features holds.",
+            "description": "The kind of features in a file of cell lines.",
             "oneOf": FEATURE_KINDS.iter().map(one).collect::<Vec<_>>(),
         })
     }
@@ -107,7 +109,7 @@ impl<'de> Deserialize<'de> for CellKind {
         let name = String::deserialize(deserializer)?;
         Self::named(&name).ok_or_else(|| {
             let known: Vec<String> = Self::all().map(|kind| format!("`{kind}`")).collect();
-            // As serde says it of an enum, so that the nearest name can be suggested.
+            // Worded like serde's error for an enum, so that the nearest name can be suggested.
             serde::de::Error::custom(format!(
                 "unknown variant `{name}`, expected one of {}",
                 known.join(", ")

@@ -1,3 +1,5 @@
+//! The kind `copy_number`.
+
 use super::{FeatureKind, KindValues, Sense, ValueSummary};
 
 /// Copy numbers of genes.
@@ -24,7 +26,7 @@ impl FeatureKind for CopyNumber {
         Some(Sense::More)
     }
 
-    /// Copies of most genes are not 0: mostly 0, besides 1 and 2, are mutations on one allele or both.
+    /// Copy numbers of most genes are not 0. Mostly 0, with some 1 and 2, are mutations on one allele or both.
     fn fits(&self, values: &ValueSummary) -> bool {
         let mutations = values.is_whole_within(0.0, 1.0)
             || (values.is_whole_within(0.0, 2.0) && values.zeros > values.others);

@@ -1,3 +1,5 @@
+//! The kind of genomic events.
+
 use super::{FeatureKind, KindValues, Sense, TextColumns};
 
 /// GDSC's matrix of genomic events: `TP53_mut`, `gain_cnaPANCAN1_(…)`, `TISSUE_FACTOR`.
@@ -13,7 +15,7 @@ impl FeatureKind for Events {
     }
 
     fn summary(&self) -> &'static str {
-        "GDSC's matrix of genomic events, 0 or 1, with tissue and other factors."
+        "GDSC's matrix of genomic events, 0 or 1, with the tissue and other factors."
     }
 
     fn values(&self) -> KindValues {
@@ -29,7 +31,7 @@ impl FeatureKind for Events {
         Some(Sense::Altered)
     }
 
-    /// Their names say more than a gene.
+    /// Their names hold more than a gene.
     fn is_named_by_genes(&self) -> bool {
         false
     }

@@ -1,6 +1,8 @@
+//! The kind `expression`.
+
 use super::{FeatureKind, KindValues, Sense, ValueSummary};
 
-/// Gene expression. What nothing else shows to be of another kind is taken for it.
+/// Gene expression, the default kind for unrecognised features.
 pub(super) struct Expression;
 
 impl FeatureKind for Expression {

@@ -1,4 +1,4 @@
-//! The kinds of features of cell lines, by name: each is a file here, and a line in [`FEATURE_KINDS`].
+//! The kinds of features of cell lines, by name. Each kind is a file here, and a line in [`FEATURE_KINDS`].
 
 mod category;
 mod cell_kind;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use cell_kind::CellKind;
 pub use summary::ValueSummary;
 
-/// Every kind of features of cell lines. Configurations, reading, recognition, mechanisms and the reference go through this list.
+/// All kinds of features of cell lines. Configurations, reading, recognition, mechanisms and the reference use this list.
 ///
-/// Where the values of a table could be of several kinds, it is taken for the last of them: general kinds come first.
+/// If the values of a table suit several kinds, the last kind is chosen. General kinds come first.
 pub static FEATURE_KINDS: &[&dyn FeatureKind] = &[
     &expression::Expression,
     &mutation::Mutation,
@@ -24,7 +24,7 @@ pub static FEATURE_KINDS: &[&dyn FeatureKind] = &[
     &category::Category,
 ];
 
-/// A kind of features of cell lines: what a file of it holds, and what its values say.
+/// A kind of features of cell lines: the content of its files, and the meaning of its values.
 pub trait FeatureKind: Sync {
     /// The name in configurations, and the kind of the feature block: "copy_number".
     fn name(&self) -> &'static str;
@@ -32,48 +32,48 @@ pub trait FeatureKind: Sync {
     /// The name in words, for messages: "copy number".
     fn label(&self) -> &'static str;
 
-    /// What a file of it holds, in a sentence.
+    /// The content of its files, in a sentence.
     fn summary(&self) -> &'static str;
 
-    /// What its values are.
+    /// The type of its values.
     fn values(&self) -> KindValues;
 
-    /// Its columns of texts that are features, too; none where a text is not a feature.
+    /// The text columns that are also features; `None` if texts are not features.
     fn texts(&self) -> Option<TextColumns> {
         None
     }
 
-    /// What a higher value means for the gene that a feature is named by; none where it means nothing for a gene.
+    /// The meaning of a higher value for the gene of a feature; `None` if it has no meaning for a gene.
     fn gene_sense(&self) -> Option<Sense> {
         None
     }
 
-    /// Whether its features are called by genes, so that their names become the approved symbols.
+    /// Whether its features are named by genes, so that their names become approved symbols.
     fn is_named_by_genes(&self) -> bool {
         self.gene_sense().is_some()
     }
 
-    /// Whether a column of this name shows that a table is of this kind, whatever its values.
+    /// Whether a column of this name identifies a table of this kind, for any values.
     fn is_shown_by(&self, _column: &str) -> bool {
         false
     }
 
-    /// Whether the values of a table without texts could be of this kind.
+    /// Whether the values of a table without texts suit this kind.
     fn fits(&self, _values: &ValueSummary) -> bool {
         false
     }
 
-    /// Whether cell lines that the file lacks are left out, unless a configuration says `optional`.
+    /// Whether cell lines that the file lacks are left out, unless a configuration sets `optional`.
     fn is_required(&self) -> bool {
         false
     }
 
-    /// Whether a dataset's file of this kind is used where a configuration names none.
+    /// Whether a dataset's file of this kind is among the default features of cell lines.
     fn is_usual(&self) -> bool {
         false
     }
 
-    /// Above this, values look like counts whose logarithms were forgotten; such a kind is searched for cell lines on another scale, too.
+    /// Values above this limit look like counts without a logarithm. A kind with a limit is also searched for cell lines on another scale.
     fn counts_above(&self) -> Option<f64> {
         None
     }
@@ -83,20 +83,20 @@ pub trait FeatureKind: Sync {
         false
     }
 
-    /// Whether a kernel that is told no features takes these alone of the cell lines' real numbers.
+    /// Whether a kernel without chosen features uses only this kind of the cell lines' real numbers.
     fn suffices_for_kernels(&self) -> bool {
         false
     }
 }
 
-/// What the values of a kind are.
+/// The type of the values of a kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum KindValues {
-    /// Real numbers. Of several features of one name the mean is taken.
+    /// Real numbers. Features with the same name are averaged.
     Numbers {
-        /// A value further from 0 is not a measurement.
+        /// The largest distance from 0 of a valid measurement.
         limit: f64,
-        /// What is expected, for the error of a value beyond the limit.
+        /// The expected value, for the error of a value beyond the limit.
         expected: &'static str,
     },
     /// 0 or 1.
@@ -105,25 +105,25 @@ pub enum KindValues {
     Texts,
 }
 
-/// Columns of texts that are features.
+/// Text columns that are features.
 #[derive(Clone, Copy, Debug)]
 pub struct TextColumns {
-    /// The kind of the feature block that they become. Tissues become a block of their own, "tissue".
+    /// The kind of the resulting feature block. Tissues become a separate block, "tissue".
     pub block: &'static str,
-    /// Whether a column of texts that has this name is one.
+    /// Whether a text column of this name is a feature.
     pub takes: fn(&str) -> bool,
     /// The name of the column of tissues in a file that halfmax writes.
     pub tissue: &'static str,
 }
 
-/// What a value of a feature, or the state of a gene, is.
+/// The meaning of a feature value, or the state of a gene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sense {
     /// More of the gene: a higher expression, a gained copy.
     More,
-    /// Less of it: a lower expression, a lost copy.
+    /// Less of the gene: a lower expression, a lost copy.
     Less,
-    /// Its sequence is changed: a mutation, a fusion.
+    /// A changed sequence of the gene: a mutation, a fusion.
     Altered,
 }

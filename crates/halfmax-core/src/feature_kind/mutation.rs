@@ -1,3 +1,5 @@
+//! The kind `mutation`.
+
 use super::{FeatureKind, KindValues, Sense, ValueSummary};
 
 /// Mutations of genes.

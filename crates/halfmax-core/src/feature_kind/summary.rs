@@ -1,15 +1,17 @@
-/// How the values of a table are spread, as far as that shows their kind. Missing values do not count.
+//! Summaries of values, from which kinds are recognised.
+
+/// A summary of the values of a table, to recognise their kind. Missing values do not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ValueSummary {
-    /// How many are 0.
+    /// The number of zeros.
     pub zeros: usize,
-    /// How many are not.
+    /// The number of other values.
     pub others: usize,
-    /// The lowest; infinite where there is none.
+    /// The lowest value; infinity without values.
     pub lowest: f64,
-    /// The highest; infinite and negative where there is none.
+    /// The highest value; negative infinity without values.
     pub highest: f64,
-    /// Whether all are whole numbers.
+    /// Whether all values are whole numbers.
     pub whole: bool,
 }
 
@@ -20,7 +22,7 @@ impl Default for ValueSummary {
 }
 
 impl ValueSummary {
-    /// Takes a value in; NaN is a missing one.
+    /// Adds a value; NaN is a missing value.
     pub fn add(&mut self, value: f64) {
         if value.is_nan() {
             return;
@@ -35,7 +37,7 @@ impl ValueSummary {
         self.whole &= value.fract() == 0.0;
     }
 
-    /// Whether all are whole numbers from `low` to `high`.
+    /// Whether all values are whole numbers from `low` to `high`.
     pub fn is_whole_within(&self, low: f64, high: f64) -> bool {
         self.whole && self.lowest >= low && self.highest <= high
     }

@@ -1,3 +1,5 @@
+//! Delimited text: CSV, TSV and similar files.
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +15,10 @@ use crate::parts::PartSize;
 use crate::table::RawTable;
 use crate::writers::{OutputColumn, rows_of};
 
-/// Text whose columns are separated by commas, tabs or other signs; it is written with commas.
+/// Text with columns separated by commas, tabs or other characters. It is written with commas.
 pub(super) struct Delimited;
 
-/// The endings of delimited text. All but the first promise tabs.
+/// The endings of delimited text. All except the first imply tabs.
 pub(crate) const ENDINGS: &[&str] = &["csv", "tsv", "txt", "tab", "gct", "maf", "gmt", "bed"];
 
 impl TableFormat for Delimited {
@@ -63,12 +65,12 @@ pub(crate) fn standard_output(path: &Path) -> Box<dyn TableSink> {
     Box::new(DelimitedSink::new(path, LineOut::Standard, b','))
 }
 
-/// Delimited text that is being written.
+/// Delimited text during writing.
 pub(super) struct DelimitedSink {
     path: PathBuf,
     out: LineOut,
     separator: u8,
-    /// Whether the header was written.
+    /// Whether the header has been written.
     begun: bool,
     appended: bool,
 }

@@ -1,3 +1,5 @@
+//! Arrow and Feather files.
+
 use std::borrow::Cow;
 
 use halfmax_core::Result;
@@ -6,7 +8,7 @@ use super::TableFormat;
 use crate::open::{OpenOptions, read_arrow};
 use crate::table::RawTable;
 
-/// Arrow files, which Feather files are.
+/// The Arrow format, which Feather files also use.
 pub(super) struct Feather;
 
 impl TableFormat for Feather {

@@ -1,3 +1,5 @@
+//! Tables compressed with gzip.
+
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -39,7 +41,7 @@ impl TableFormat for Gzip {
         format.read(label, Cow::Owned(inner), options)
     }
 
-    /// Text only.
+    /// Only text formats.
     fn parts(
         &self,
         path: &Path,

@@ -1,4 +1,4 @@
-//! Lines of text that are written: where they go, and how files of them are joined.
+//! Output of text lines: their destination, and the joining of files of lines.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -10,20 +10,20 @@ use tempfile::NamedTempFile;
 use crate::output::{cannot_write, completed};
 use crate::writers::unreadable_piece;
 
-/// Where lines go.
+/// The destination of lines.
 pub(super) enum LineOut {
     Standard,
     File(BufWriter<NamedTempFile>),
 }
 
-/// A file whose lines are added to others.
+/// The kind of a file whose lines are added to other lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece {
     /// Each line is a row.
     Lines,
-    /// Delimited text: a header, and rows that may have line ends between quotation marks.
+    /// Delimited text: a header, and rows that may have line breaks between quotation marks.
     FirstTable,
-    /// The same behind another one, whose header it repeats.
+    /// Delimited text after another file, with a repeated header.
     NextTable,
 }
 
@@ -39,13 +39,13 @@ impl LineOut {
         }
     }
 
-    /// Adds the lines of a file. Returns how many rows they are.
+    /// Adds the lines of a file. Returns the number of rows.
     ///
     /// # Errors
-    /// If it cannot be read, or writing fails.
+    /// If the file cannot be read, or writing fails.
     pub fn append(&mut self, path: &Path, piece: &Path, lines: Piece) -> Result<usize> {
         let unreadable = |error| unreadable_piece(piece, error);
-        let Self::File(out) = self else { return Err(Error::failed("pieces of standard output")) };
+        let Self::File(out) = self else { return Err(Error::failed("standard output cannot join pieces")) };
         let mut file = BufReader::with_capacity(1 << 20, File::open(piece).map_err(unreadable)?);
         let quoting = lines != Piece::Lines;
         if lines == Piece::NextTable {
@@ -65,11 +65,11 @@ impl LineOut {
             let read = bytes.len();
             file.consume(read);
         }
-        // The header of the first piece is kept, and is no row.
+        // The header of the first piece is kept. It does not count as a row.
         Ok(rows - usize::from(lines == Piece::FirstTable && rows > 0))
     }
 
-    /// Completes the file; none for standard output.
+    /// Completes and returns the file; `None` for standard output.
     ///
     /// # Errors
     /// If the last bytes cannot be written.

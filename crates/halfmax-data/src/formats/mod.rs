@@ -1,4 +1,4 @@
-//! The formats of tables, by name: each is a file here, and a line in [`FORMATS`].
+//! The formats of tables, by name. Each format is a file here, and a line in [`FORMATS`].
 
 mod delimited;
 mod feather;
@@ -22,9 +22,9 @@ use crate::writers::OutputColumn;
 
 pub(crate) use delimited::{ENDINGS as DELIMITED_ENDINGS, standard_output};
 
-/// Every format of tables. Opening, writing, archives, messages and the help of the program go through this list.
+/// All formats of tables. Opening, writing, archives, messages and the help of the program use this list.
 ///
-/// A file is read by the first format that recognises it. Delimited text takes every text, so that formats of text stand before it.
+/// The first format that recognises a file reads it. Delimited text accepts every text, so other text formats come before it.
 pub static FORMATS: &[&dyn TableFormat] = &[
     &gzip::Gzip,
     &parquet::Parquet,
@@ -35,12 +35,12 @@ pub static FORMATS: &[&dyn TableFormat] = &[
     &ndjson::Ndjson,
 ];
 
-/// A format of tables: how its files are recognised, read and written. A format may be read, written, or both.
+/// A format of tables: recognises, reads and writes its files. A format may support reading, writing, or both.
 pub trait TableFormat: Sync {
-    /// The name, as in messages: "Parquet".
+    /// The name in messages: "Parquet".
     fn name(&self) -> &'static str;
 
-    /// The endings of its files without the dot, the usual one first.
+    /// The endings of its files without the dot, the usual ending first.
     fn endings(&self) -> &'static [&'static str];
 
     /// The endings that mark a table among the other files of an archive.
@@ -48,30 +48,30 @@ pub trait TableFormat: Sync {
         self.endings()
     }
 
-    /// The endings that a file is written in this format for; none of a format that is only read.
+    /// The endings of output files in this format; none for a format that is only read.
     fn written_endings(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Whether it is written, but not read.
+    /// Whether the format is only written.
     fn is_only_written(&self) -> bool {
         false
     }
 
-    /// Whether its files are packed, so that a file is large at a smaller size than one of plain text.
+    /// Whether its files are compressed, so that a small file can hold a large table.
     fn is_packed(&self) -> bool {
         false
     }
 
-    /// Whether a file is of this format, by its first bytes. `label` is its name; `bytes` may be no more than its beginning.
+    /// Whether a file has this format, by its first bytes. `label` is its name; `bytes` may hold only its beginning.
     ///
     /// # Errors
-    /// If it is one that cannot be read: says why.
+    /// If the file has a variant that cannot be read. The error names the reason.
     fn recognises(&self, _label: &str, _bytes: &[u8]) -> Result<bool> {
         Ok(false)
     }
 
-    /// Whether reading leaves the bytes as they are, so that their digest can be computed at the same time.
+    /// Whether reading leaves the bytes unchanged, so that their digest can be computed in parallel.
     fn leaves_bytes(&self) -> bool {
         false
     }
@@ -79,7 +79,7 @@ pub trait TableFormat: Sync {
     /// Reads the table of a file.
     ///
     /// # Errors
-    /// If the file is damaged, holds no table or several, or more comes out of it than the limit allows.
+    /// If the file is damaged, holds no table or several, or expands beyond the limit.
     fn read(&self, label: &str, _bytes: Cow<'_, [u8]>, _options: &OpenOptions) -> Result<RawTable> {
         Err(Error::failed(format!("{label}: {} is written, but not read", self.name())))
     }
@@ -92,10 +92,10 @@ pub trait TableFormat: Sync {
         Ok(Vec::new())
     }
 
-    /// Looks at a whole file that can be read part by part. None of a format, or a file, that is read at once.
+    /// Scans a file that can be read part by part. `None` for a format, or a file, that is read at once.
     ///
     /// # Errors
-    /// If the file is damaged or has no row.
+    /// If the file is damaged or has no rows.
     fn parts(
         &self,
         _path: &Path,
@@ -105,10 +105,10 @@ pub trait TableFormat: Sync {
         Ok(None)
     }
 
-    /// Begins a file, for one of [`Self::written_endings`].
+    /// Starts a file with one of [`Self::written_endings`].
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the file cannot be written.
     fn begin(&self, file: NewFile) -> Result<Box<dyn TableSink>> {
         Err(Error::failed(format!("{}: {} is read, but not written", file.path.display(), self.name())))
     }
@@ -116,51 +116,51 @@ pub trait TableFormat: Sync {
 
 /// A file that can be read part by part.
 pub trait PartReader: Send + Sync {
-    /// A sample of the rows, by which everything can be decided that is the same for all parts.
+    /// A sample of the rows, for decisions that hold for all parts.
     fn sample(&self) -> &RawTable;
 
-    /// Reads one part after the other, without notes of their own.
+    /// Reads the parts in order, without notes for single parts.
     ///
     /// # Errors
-    /// If the file is not any more as it was, or what is done with a part fails.
+    /// If the file has changed, or the work on a part fails.
     fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<()>;
 }
 
-/// A file that is to be written.
+/// An output file.
 pub struct NewFile<'a> {
-    /// Where it will be, for messages.
+    /// Its final path, for messages.
     pub path: &'a Path,
-    /// The temporary file that takes what is written.
+    /// The temporary file to write.
     pub file: NamedTempFile,
-    /// Keys and values that are noted in the file, where the format has a place for them.
+    /// Keys and values to store in the file, if the format has a place for them.
     pub notes: Vec<(String, String)>,
 }
 
-/// A table that is being written.
+/// A table during writing.
 pub trait TableSink: Send {
-    /// Writes some rows. Every block has the same columns, all columns of a block are of one length.
+    /// Writes some rows. Every block has the same columns. All columns of a block have equal length.
     ///
     /// # Errors
     /// If writing fails.
     fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()>;
 
-    /// Adds the rows of a file of the same columns and format. Returns how many they are.
+    /// Adds the rows of a file with the same columns and format. Returns their number.
     ///
     /// # Errors
-    /// If it cannot be read, or writing fails.
+    /// If the file cannot be read, or writing fails.
     fn append(&mut self, piece: &Path) -> Result<usize>;
 
-    /// Completes the file; none for standard output. `path` is its name, for messages.
+    /// Completes and returns the file; `None` for standard output. `path` is its name, for messages.
     ///
     /// # Errors
     /// If the last bytes cannot be written.
     fn finish(self: Box<Self>, path: &Path) -> Result<Option<NamedTempFile>>;
 }
 
-/// The format that a file is read in.
+/// The format of a file to read.
 ///
 /// # Errors
-/// If it is empty or of a kind that cannot be read: says which, and how to get at the table.
+/// If the file is empty or of an unreadable kind. The error names the kind, and the way to get the table.
 pub(crate) fn recognised(label: &str, bytes: &[u8]) -> Result<&'static dyn TableFormat> {
     refuse_known_others(label, bytes)?;
     for format in FORMATS {
@@ -175,13 +175,13 @@ pub(crate) fn recognised(label: &str, bytes: &[u8]) -> Result<&'static dyn Table
         .with_help(format!("expected {}", alternatives(&read))))
 }
 
-/// The format that a file of this name is written in; none where its ending is not known.
+/// The format for an output file of this name; `None` if its ending is unknown.
 pub(crate) fn written_to(path: &Path) -> Option<&'static dyn TableFormat> {
     let ending = path.extension()?.to_str()?;
     FORMATS.iter().copied().find(|format| format.written_endings().contains(&ending))
 }
 
-/// The endings of tables that are written, the usual one of each format, in words: ".parquet, .csv or .ndjson".
+/// The usual endings of output tables, in words: ".parquet, .csv or .ndjson".
 pub fn written_endings() -> String {
     let usual = FORMATS.iter().filter_map(|format| format.written_endings().first());
     alternatives(&usual.map(|ending| format!(".{ending}")).collect::<Vec<_>>())
@@ -193,7 +193,7 @@ pub(crate) fn endings_in_archives() -> String {
     alternatives(&endings.map(|ending| format!(".{ending}")).collect::<Vec<_>>())
 }
 
-/// Whether a file has one of some endings, in any case; that of gzip is passed over.
+/// Whether a file has one of these endings, ignoring case and a gzip ending.
 pub(crate) fn has_ending(label: &str, endings: &[&str]) -> bool {
     let lower = label.to_ascii_lowercase();
     let plain = lower.strip_suffix(".gz").unwrap_or(&lower);

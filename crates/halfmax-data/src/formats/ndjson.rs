@@ -1,3 +1,5 @@
+//! Newline-delimited JSON.
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,7 @@ use super::{NewFile, TableFormat, TableSink};
 use crate::output::cannot_write;
 use crate::writers::{OutputColumn, rows_of};
 
-/// One JSON object a line. It is only written.
+/// The format with one JSON object per line. It is only written.
 pub(super) struct Ndjson;
 
 impl TableFormat for Ndjson {

@@ -1,3 +1,5 @@
+//! Parquet files.
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -18,7 +20,7 @@ use crate::row_groups::{RowGroups, array_of, schema_of};
 use crate::table::RawTable;
 use crate::writers::{OutputColumn, failed, rows_of, unreadable_piece};
 
-/// Parquet; it is written with Zstandard.
+/// The Parquet format, written with Zstandard.
 pub(super) struct Parquet;
 
 impl TableFormat for Parquet {
@@ -69,12 +71,12 @@ impl TableFormat for Parquet {
     }
 }
 
-/// A Parquet file that is being written.
+/// A Parquet file during writing.
 struct ParquetSink {
     path: PathBuf,
     file: NamedTempFile,
     notes: Vec<(String, String)>,
-    /// Made when the columns are known.
+    /// Created when the columns are known.
     writer: Option<Box<ParquetTarget>>,
 }
 
@@ -148,7 +150,7 @@ impl ParquetTarget {
         self.out.flush().map_err(|error| cannot_write(path, error))
     }
 
-    /// The error of the system, where that is why writing failed.
+    /// The error of the system, if it caused the failure.
     fn failed(&self, path: &Path, error: PolarsError) -> Error {
         match self.out.take_error() {
             Some(error) => cannot_write(path, error),

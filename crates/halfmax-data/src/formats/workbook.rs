@@ -1,3 +1,5 @@
+//! Workbooks of spreadsheet programs.
+
 use std::borrow::Cow;
 
 use halfmax_core::Result;
@@ -6,7 +8,7 @@ use super::TableFormat;
 use crate::open::{OpenOptions, is_zip, members, read_workbook, sheets_of_workbook};
 use crate::table::RawTable;
 
-/// A workbook of a spreadsheet program, one sheet of which is a table.
+/// A workbook of a spreadsheet program, with a table in one sheet.
 pub(super) struct Workbook;
 
 impl TableFormat for Workbook {

@@ -1,3 +1,5 @@
+//! Zip archives that hold tables.
+
 use std::borrow::Cow;
 
 use halfmax_core::Result;
@@ -6,7 +8,7 @@ use super::{TableFormat, recognised};
 use crate::open::{OpenOptions, is_zip, members, tables_of_archive, unzip};
 use crate::table::RawTable;
 
-/// An archive with one table of another format, or several, one of which is chosen.
+/// An archive with one table of another format, or several tables with a choice.
 pub(super) struct Zip;
 
 impl TableFormat for Zip {
@@ -18,7 +20,7 @@ impl TableFormat for Zip {
         &["zip"]
     }
 
-    /// An archive in an archive is not looked into.
+    /// An archive inside an archive is not opened.
     fn endings_in_archives(&self) -> &'static [&'static str] {
         &[]
     }

@@ -1,4 +1,4 @@
-//! The values of Arrow arrays as those of a table: numbers, texts, times as texts.
+//! The values of Arrow arrays as values of a table: numbers, texts, and times as texts.
 
 use halfmax_core::{Error, Result};
 use polars_arrow::array::{
@@ -21,10 +21,10 @@ use crate::table::{LabelsBuilder, Values};
 
 const NANOSECONDS_OF_A_DAY: i64 = 86_400_000_000_000;
 
-/// The values of a column, whose arrays are of one type.
+/// The values of a column. Its arrays share one type.
 ///
 /// # Errors
-/// If they cannot be taken over, or their texts are longer than the limit.
+/// If the values cannot be converted, or their texts exceed the limit.
 pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Result<Values> {
     let failed =
         |error: PolarsError| Error::data(format!("{label}: column {name:?}: {error}")).with_source(error);
@@ -102,7 +102,7 @@ fn cast_to(chunks: Vec<ArrayRef>, kind: &Kind) -> PolarsResult<Vec<ArrayRef>> {
     chunks.into_iter().map(|chunk| cast(chunk.as_ref(), kind, CastOptionsImpl::default())).collect()
 }
 
-/// The values of arrays of this type, none where one is missing. An array of another type has none.
+/// The values of arrays of this type, `None` for missing values. An array of another type yields no values.
 fn each<T: NativeType>(chunks: &[ArrayRef]) -> impl Iterator<Item = Option<&T>> {
     let arrays = chunks.iter().filter_map(|chunk| chunk.as_any().downcast_ref::<PrimitiveArray<T>>());
     arrays.flat_map(PrimitiveArray::iter)
@@ -113,7 +113,7 @@ fn each_text(chunks: &[ArrayRef]) -> impl Iterator<Item = Option<&str>> {
     arrays.flat_map(Utf8ViewArray::iter)
 }
 
-/// The numbers of a column, with `missing` where one is missing. Those of one array are taken over, not copied, if nobody else holds them.
+/// The numbers of a column, with `missing` for missing values. The numbers of a single array are moved, not copied, if nothing else holds them.
 fn with_missing<T: NativeType>(chunks: Vec<ArrayRef>, missing: T) -> Vec<T> {
     let rows: usize = chunks.iter().map(|chunk| chunk.len()).sum();
     let mut all = Vec::new();
@@ -133,7 +133,7 @@ fn with_missing<T: NativeType>(chunks: Vec<ArrayRef>, missing: T) -> Vec<T> {
     all
 }
 
-/// Whether whole numbers of 64 bits survive as numbers: ids of 20 digits do not.
+/// Whether 64-bit integers are exact as floating-point numbers. Ids of 20 digits are not.
 fn fit_numbers(chunks: &[ArrayRef]) -> bool {
     chunks.iter().all(|chunk| {
         let cast = cast(chunk.as_ref(), &Kind::Float64, CastOptionsImpl::default());
@@ -143,7 +143,7 @@ fn fit_numbers(chunks: &[ArrayRef]) -> bool {
     })
 }
 
-/// Decimals of any width as those of 128 bits.
+/// Decimals of any width as 128-bit decimals.
 fn decimals(chunks: Vec<ArrayRef>, kind: &Kind) -> PolarsResult<Vec<ArrayRef>> {
     let (Kind::Decimal32(precision, scale)
     | Kind::Decimal64(precision, scale)
@@ -167,7 +167,7 @@ fn widened<T: NativeType + Into<i128>>(chunk: ArrayRef, kind: &Kind) -> ArrayRef
     PrimitiveArray::from(values).to(kind.clone()).boxed()
 }
 
-/// The texts of a dictionary, and for each row which it is.
+/// The texts of a dictionary, and the index of the text of each row.
 type Dictionary = (Vec<Option<String>>, Vec<Option<usize>>);
 
 fn texts_of_dictionary(array: &dyn Array) -> PolarsResult<Dictionary> {
@@ -193,7 +193,7 @@ fn without_dictionary(array: &dyn Array) -> PolarsResult<ArrayRef> {
     })
 }
 
-/// The values at these places, none where no place is given.
+/// The values at these positions. A missing position gives a missing value.
 fn gathered(values: &dyn Array, places: impl Iterator<Item = Option<usize>>) -> PolarsResult<ArrayRef> {
     match values.dtype().to_physical_type() {
         PhysicalType::Primitive(own) => Ok(with_match_primitive_type!(own, |$T| {
@@ -227,7 +227,8 @@ fn day_text(day: i32) -> String {
     date32_to_date(day).format("%Y-%m-%d").to_string()
 }
 
-/// A time with its day, without what is 0. The text of a time with a zone needs a list of zones; without one, all times are given in UTC.
+/// A date with a time; a zero fraction and a zero time of day are left out. Times with a zone are written in UTC, since local time would
+/// need a list of zones.
 fn moment(ticks: i64, unit: TimeUnit, zone: Option<&str>) -> String {
     let time = match unit {
         TimeUnit::Second => timestamp_ms_to_datetime(ticks.wrapping_mul(1000)).format("%F %T%.3f"),
@@ -238,7 +239,7 @@ fn moment(ticks: i64, unit: TimeUnit, zone: Option<&str>) -> String {
     time_text(&time.to_string(), zone.is_some())
 }
 
-/// A time without what is 0: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
+/// A date and time, without a zero fraction or a zero time of day: `2024-01-31`, `2024-01-31 12:30:00 UTC`.
 fn time_text(time: &str, zoned: bool) -> String {
     let (whole, fraction) = time.split_once('.').unwrap_or((time, ""));
     let time = if fraction.bytes().all(|digit| digit == b'0') { whole } else { time };
@@ -249,7 +250,7 @@ fn time_text(time: &str, zoned: bool) -> String {
     }
 }
 
-/// A time of the day as `12:30:00`; none for one before its beginning or behind its end.
+/// A time of day as `12:30:00`; `None` for a time outside the day.
 fn time_of_day(ticks: i64, unit: TimeUnit) -> Option<String> {
     let nanoseconds = match unit {
         TimeUnit::Second => 1_000_000_000,
@@ -263,7 +264,7 @@ fn time_of_day(ticks: i64, unit: TimeUnit) -> Option<String> {
 }
 
 /// # Errors
-/// If the distinct texts are longer than the limit: a file can hold one long text and say that each row is another part of it.
+/// If the distinct texts exceed the limit. A file can hold one long text and present a different part of it in each row.
 fn texts<T: AsRef<str>>(label: &str, all: impl Iterator<Item = Option<T>>) -> Result<Values> {
     let mut builder = LabelsBuilder::default();
     for text in all {

@@ -1,4 +1,4 @@
-//! The columns of Parquet and Arrow files as arrays: which rows are read, group by group or batch by batch.
+//! The columns of Parquet and Arrow files as arrays. Reads the chosen rows, group by group or batch by batch.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -19,14 +19,14 @@ use rayon::prelude::*;
 use super::columnar::unreadable;
 use super::guard::guarded;
 
-/// Columns of a file. The arrays of one column are of one type, and hold its rows one after the other.
+/// Columns of a file. The arrays of a column share one type, and hold its rows in order.
 pub(crate) struct Arrays {
     pub rows: usize,
     pub columns: Vec<Vec<ArrayRef>>,
 }
 
 impl Arrays {
-    /// Of each column one array.
+    /// Joins the arrays of each column into one.
     ///
     /// # Errors
     /// If the arrays of a column cannot be joined.
@@ -39,7 +39,7 @@ impl Arrays {
     }
 }
 
-/// The bytes of a Parquet file, and what its end says of them.
+/// The bytes of a Parquet file, with the metadata at its end.
 pub(crate) struct ParquetBytes {
     bytes: Buffer<u8>,
     pub about: FileMetadata,
@@ -48,7 +48,7 @@ pub(crate) struct ParquetBytes {
 
 impl ParquetBytes {
     /// # Errors
-    /// If the end of the file cannot be followed.
+    /// If the metadata at the end of the file are invalid.
     pub fn of(bytes: Buffer<u8>) -> PolarsResult<Self> {
         let about = read_metadata(&mut Cursor::new(bytes.as_slice()))?;
         let schema = infer_schema(&about)?;
@@ -65,7 +65,7 @@ impl ParquetBytes {
             columns.iter().flat_map(|column| (0..groups.len()).map(|group| (*column, group))).collect();
         let read = parts.par_iter().map(|(column, group)| {
             let (about, rows) = &groups[*group];
-            // A panic on another thread is caught there, so that nothing is printed of it.
+            // A panic on another thread is caught there, so that it prints nothing.
             guarded(label, "Parquet", || {
                 self.column_of(*column, about, rows.clone())
                     .map_err(|error| unreadable(label, "Parquet", error))
@@ -78,7 +78,7 @@ impl ParquetBytes {
         Ok(Arrays { rows: groups.iter().map(|(_, rows)| rows.len()).sum(), columns })
     }
 
-    /// Reads one group of rows after the other, with all columns.
+    /// Reads the groups of rows in order, with all columns.
     pub fn each_group<'a>(&'a self, label: &'a str) -> impl Iterator<Item = Result<Arrays>> + 'a {
         let all: Vec<usize> = (0..self.schema.len()).collect();
         let mut first = 0;
@@ -89,7 +89,7 @@ impl ParquetBytes {
         })
     }
 
-    /// The groups that have some of these rows, each with those of its own rows that are among them.
+    /// The groups that contain some of these rows. Each comes with the positions of these rows in the group.
     fn groups_of(&self, rows: Range<usize>) -> Vec<(&RowGroupMetadata, Range<usize>)> {
         let mut first = 0usize;
         let own = self.about.row_groups.iter().map(|group| {
@@ -126,7 +126,7 @@ impl ParquetBytes {
     }
 }
 
-/// The bytes of an Arrow file, and what its end says of them.
+/// The bytes of an Arrow file, with the metadata at its end.
 pub(super) struct ArrowBytes<'a> {
     bytes: &'a [u8],
     about: ArrowMetadata,
@@ -134,7 +134,7 @@ pub(super) struct ArrowBytes<'a> {
 
 impl<'a> ArrowBytes<'a> {
     /// # Errors
-    /// If the end of the file cannot be followed.
+    /// If the metadata at the end of the file are invalid.
     pub fn of(bytes: &'a [u8]) -> PolarsResult<Self> {
         Ok(Self { bytes, about: read_file_metadata(&mut Cursor::new(bytes))? })
     }
@@ -143,7 +143,7 @@ impl<'a> ArrowBytes<'a> {
         &self.about.schema
     }
 
-    /// Reads all rows of the columns at these positions, which ascend.
+    /// Reads all rows of the columns at these ascending positions.
     ///
     /// # Errors
     /// If a batch cannot be unpacked.
@@ -161,7 +161,7 @@ impl<'a> ArrowBytes<'a> {
 }
 
 /// # Errors
-/// If the arrays of a column differ in their type.
+/// If the arrays of a column differ in type.
 fn one_type<'a>(columns: impl Iterator<Item = &'a Vec<ArrayRef>>) -> Result<(), PolarsError> {
     for column in columns {
         let Some(first) = column.first() else { continue };

@@ -1,4 +1,4 @@
-//! The columns of a Parquet file as they are there, for checksums of what it holds.
+//! The unchanged columns of a Parquet file, for checksums of its content.
 
 use halfmax_core::Result;
 use polars_arrow::array::{ArrayRef, BooleanArray, PrimitiveArray, Utf8ViewArray};
@@ -13,7 +13,7 @@ use super::guard::guarded;
 /// A value of a [`PlainColumn`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlainValue<'a> {
-    /// There is none.
+    /// A missing value.
     Missing,
     /// A text.
     Text(&'a str),
@@ -23,13 +23,13 @@ pub enum PlainValue<'a> {
 
 /// A column of texts, numbers or truth values.
 pub struct PlainColumn {
-    /// Its name, as it is in the file.
+    /// The name of the column in the file.
     pub name: String,
     chunks: Vec<ArrayRef>,
 }
 
 impl PlainColumn {
-    /// Gives each value, row by row.
+    /// Passes each value to a function, row by row.
     pub fn each(&self, mut take: impl FnMut(PlainValue<'_>)) {
         for chunk in &self.chunks {
             match chunk.dtype() {
@@ -70,7 +70,7 @@ fn number(value: Option<impl ToString>) -> PlainValue<'static> {
     value.map_or(PlainValue::Missing, |value| PlainValue::Number(value.to_string()))
 }
 
-/// The columns of a Parquet file; none if one holds neither texts nor numbers nor truth values.
+/// The columns of a Parquet file; `None` if a column holds neither texts, numbers nor truth values.
 ///
 /// # Errors
 /// If the file cannot be read.

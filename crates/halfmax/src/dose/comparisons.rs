@@ -9,14 +9,14 @@ use halfmax_dose::{Comparison, CurveFit, Difference};
 
 use super::table::ResultTable;
 
-/// A column whose values are compared.
+/// The column of the two values to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompareColumn {
     /// Two cell lines.
     CellLine,
     /// Two drugs.
     Drug,
-    /// Two experiments, each with curves of its own.
+    /// Two experiments, each with its own curves.
     Experiment,
 }
 
@@ -46,7 +46,7 @@ impl CompareColumn {
     }
 }
 
-/// What is compared: two values of a column.
+/// A comparison of two values of a column.
 ///
 /// ```
 /// use halfmax::dose::{CompareColumn, CurvePair};
@@ -67,7 +67,7 @@ pub struct CurvePair {
 impl FromStr for CurvePair {
     type Err = Error;
 
-    /// Takes `cell_line=A,B` apart.
+    /// Parses `cell_line=A,B`.
     fn from_str(text: &str) -> Result<Self> {
         let expected = || Error::config("expected cell_line=A,B, drug=A,B or experiment=A,B");
         let (column, values) = text.split_once('=').ok_or_else(expected)?;
@@ -85,7 +85,7 @@ impl CurvePair {
     /// Whether the curves have both values.
     ///
     /// # Errors
-    /// If one of them is the name of no curve, or the two have nothing else in common.
+    /// If no curve has one of the values, or the curves of the two values share no other name.
     pub(super) fn check_keys<K: Iterator<Item = CurveKey>>(&self, keys: impl Fn() -> K) -> Result<()> {
         let column = self.column;
         for value in &self.values {
@@ -101,19 +101,19 @@ impl CurvePair {
         };
         if partners(a).is_disjoint(&partners(b)) {
             return Err(Error::data(format!("compare: {a} and {b} share no drug, cell line or experiment"))
-                .with_help("name two that were measured with the same drugs, or in the same cell lines"));
+                .with_help("name two that share drugs or cell lines"));
         }
         Ok(())
     }
 }
 
-/// Curves to be compared, kept while they are fitted.
+/// The curves to compare, kept during the fits.
 pub(super) struct Comparisons {
     pair: CurvePair,
     curves: [Vec<(CurveKey, CurveFit)>; 2],
 }
 
-/// A curve of the first value, and that of the second whose other names are the same.
+/// A curve of the first value, and the curve of the second value with the same other names.
 type Compared<'a> = (&'a CurveKey, &'a CurveFit, &'a CurveFit);
 
 impl Comparisons {
@@ -132,7 +132,7 @@ impl Comparisons {
         }
     }
 
-    /// Compares every curve of the first value with its partner of the second, and notes how many have none.
+    /// Compares every curve of the first value with its partner of the second, and notes the number of curves without a partner.
     pub fn table(&self, progress: &dyn Progress) -> ResultTable {
         let column = self.pair.column;
         let [first, second] = &self.curves;
@@ -144,7 +144,7 @@ impl Comparisons {
             .collect();
         let alone = first.len() + second.len() - 2 * pairs.len();
         if alone > 0 {
-            progress.note(&format!("compare: without a partner, and left out: {}", counted(alone, "curve")));
+            progress.note(&format!("compare: left out, without a partner: {}", counted(alone, "curve")));
         }
         self.pair.columns(&pairs)
     }
@@ -182,7 +182,7 @@ impl CurvePair {
         table
     }
 
-    /// The columns that say what is compared: the names that both curves have, then the two values.
+    /// The columns that identify a comparison: the names that both curves share, then the two values.
     fn name_columns(&self, pairs: &[Compared]) -> ResultTable {
         let mut table = ResultTable::default();
         for column in CompareColumn::ALL.into_iter().filter(|column| *column != self.column) {

@@ -1,7 +1,7 @@
 //! Dose–response curves and the synergy of drug combinations: from readings to tables, pages and pictures.
 //!
-//! [`CurvesRequest`] fits curves to a table of readings, [`synergy::SynergyRequest`] scores its dose matrices. Both give their results in memory,
-//! or write them into files. What fits one curve or scores one matrix is of the crate `halfmax-dose`, which is here under the same names:
+//! [`CurvesRequest`] fits curves to a table of readings. [`synergy::SynergyRequest`] scores dose matrices. Both return their results in
+//! memory, or write them into files. The crate `halfmax-dose` fits one curve or scores one matrix; its types are re-exported here:
 //! [`CurveFitter`], [`synergy::SynergyScorer`].
 
 mod comparisons;
@@ -23,6 +23,5 @@ pub use plates::{PlateOptions, PlateSummary, PositionEffectKind};
 pub use rates::Times;
 pub use table::{ColumnValues, ResultTable};
 
-/// What is noted of a table where nothing says what unit the doses are in.
-const DOSE_UNIT_ASSUMED: &str =
-    "nothing says what unit the doses are in: taken as µM; dose_unit names another";
+/// The note on a table that gives no unit for its doses.
+const DOSE_UNIT_ASSUMED: &str = "no unit is given for the doses: assuming µM; set dose_unit for another unit";

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::suggest::unreadable;
 
-/// What a file of options may hold, a TOML file with tables `[curves]` and `[synergy]`.
+/// The content of a file of options: a TOML file with the tables `[curves]` and `[synergy]`.
 ///
 /// ```
 /// use halfmax::dose::DoseOptions;
@@ -24,11 +24,11 @@ use crate::suggest::unreadable;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DoseOptions {
-    /// The seed of everything that is drawn at random.
+    /// The seed of all random draws.
     pub seed: Option<u64>,
-    /// How curves are fitted.
+    /// The parameters of curve fits.
     pub curves: CurveParams,
-    /// How dose matrices are scored.
+    /// The parameters of synergy scores.
     pub synergy: SynergyParams,
 }
 
@@ -36,7 +36,7 @@ impl DoseOptions {
     /// Reads a file of options.
     ///
     /// # Errors
-    /// If it cannot be read, or a key or a value is wrong: names the file and the line.
+    /// If the file cannot be read, or a key or a value is wrong. The error names the file and the line.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let place = path.as_ref().display();
         let text = fs::read_to_string(path.as_ref()).map_err(|error| {
@@ -50,7 +50,7 @@ impl DoseOptions {
     /// Reads options from the text of a file.
     ///
     /// # Errors
-    /// If a key or a value is wrong: names the line.
+    /// If a key or a value is wrong. The error names the line.
     pub fn parse(text: &str) -> Result<Self> {
         let options: Self = toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
         options.curves.clone().check().map_err(|error| error.with_context("[curves]"))?;

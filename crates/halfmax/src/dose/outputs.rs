@@ -1,4 +1,4 @@
-//! Where results are written: locks of files, and pictures.
+//! Output paths: locks of files, and pictures.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use halfmax_data::{OutputLock, OutputSet, counted, refuse_existing, refuse_occup
 
 use crate::report::SvgFolder;
 
-/// Where pictures are written, as far as they are wanted.
+/// The output paths of pictures; `None` for pictures that were not requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PictureOutputs {
     /// A page with pictures, one HTML file that needs no network.
     pub html: Option<PathBuf>,
-    /// A folder that gets one SVG file for each picture.
+    /// A folder for one SVG file per picture.
     pub svg: Option<PathBuf>,
 }
 
 impl PictureOutputs {
-    /// The folder of SVG files, which gets its name with the other files.
+    /// The folder of SVG files. It appears together with the other files.
     pub(crate) fn folder(&self, files: &OutputSet) -> Result<Option<SvgFolder>> {
         self.svg.as_deref().map(|folder| SvgFolder::of(files, folder)).transpose()
     }
 
-    /// Notes what was written.
+    /// Notes the written files.
     pub(crate) fn note(&self, pictures: usize, progress: &dyn Progress) {
         if let Some(folder) = &self.svg {
             progress.note(&format!("wrote {} to {}", counted(pictures, "SVG file"), folder.display()));
@@ -35,7 +35,7 @@ impl PictureOutputs {
     /// Locks these places and the files against other processes.
     ///
     /// # Errors
-    /// If a file exists, the folder holds something, or another process is writing one of them.
+    /// If a file exists, the folder is not empty, or another process is writing one of the outputs.
     pub(crate) fn lock<'a>(&'a self, files: impl IntoIterator<Item = &'a Path>) -> Result<Vec<OutputLock>> {
         let mut locks = Vec::new();
         let files = files.into_iter().chain(self.html.as_deref());

@@ -10,7 +10,7 @@ use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rate
 
 use super::table::{ResultTable, TableSink};
 
-/// What becomes of readings at several times.
+/// The treatment of readings at several times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
     /// A curve for each time.
@@ -22,12 +22,12 @@ pub enum Times {
 }
 
 impl Times {
-    /// Whether each time (or interval) has a curve of its own.
+    /// Whether each time (or interval) has its own curve.
     pub(super) fn are_apart(self) -> bool {
         matches!(self, Self::Each | Self::Interval)
     }
 
-    /// Over what growth rates are estimated; none where readings are taken as they are.
+    /// The span of the growth rates; `None` if readings are used directly.
     pub(super) fn span(self) -> Option<RateSpan> {
         match self {
             Self::Each => None,
@@ -37,16 +37,16 @@ impl Times {
     }
 }
 
-/// Over what growth rates are estimated.
+/// The span over which growth rates are estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RateSpan {
     /// All times.
     AllTimes,
-    /// One time and the next.
+    /// From one time to the next.
     Intervals,
 }
 
-/// What growth rates make of wells that were read several times. The table of the rates is made while the rows are read.
+/// Growth rates of wells that were read several times. The table of rates is filled while the rows are read.
 pub(super) struct RatedRows {
     rows: Box<dyn Rows>,
     span: RateSpan,
@@ -54,15 +54,15 @@ pub(super) struct RatedRows {
 }
 
 impl RatedRows {
-    /// Rows with readings made of growth rates; the rates also go into `table`, where there is one.
+    /// Rows with readings derived from growth rates. If there is a `table`, the rates are added to it.
     pub fn new(rows: Box<dyn Rows>, span: RateSpan, table: Option<TableSink>) -> Self {
         Self { rows, span, table: RefCell::new(table) }
     }
 
-    /// Completes the table of the rates.
+    /// Completes the table of rates.
     ///
     /// # Errors
-    /// If its file cannot be written.
+    /// If the file of the table cannot be written.
     pub fn finish(self, files: &OutputSet) -> Result<Option<ResultTable>> {
         let table = self.table.into_inner();
         table.map(|table| table.finish(files)).transpose().map(Option::flatten)
@@ -81,7 +81,8 @@ impl RatedRows {
             RateSpan::AllTimes => "over all times",
         };
         let mut notes = vec![Note::of(rates.len(), "growth rate").then(format!(
-            " of wells {between}: viability is what a well's rate leaves of the control by the end, 2^((k - k_control) x hours), and GR is 2^(k / k_control) - 1"
+            " of wells {between}: viability is 2^((k - k_control) x hours), the share of the control at the end; GR is 2^(k / \
+             k_control) - 1"
         ))];
         let still = rates.iter().filter(|rate| rate.control.rate.value <= 0.0).count();
         if still > 0 {
@@ -97,7 +98,7 @@ impl RatedRows {
 
 impl Rows for RatedRows {
     /// # Errors
-    /// Also if the table lacks signals, times or untreated wells, or the file of rates cannot be written.
+    /// If the table lacks signals, times or untreated wells, or the file of rates cannot be written.
     fn each(&self, take: &mut dyn FnMut(RawTable) -> Result<()>) -> Result<Vec<Note>> {
         let mut label = String::new();
         let (mut courses_found, mut rates_found) = (false, false);
@@ -120,7 +121,7 @@ impl Rows for RatedRows {
         })?;
         if !courses_found {
             return Err(Error::data(format!(
-                "{label}: no well has signals at two times or more that untreated wells have, too"
+                "{label}: no well has signals at two or more times at which untreated wells have signals"
             ))
             .with_help("growth rates need several times; fit curves of one time without growth rates"));
         }
@@ -144,7 +145,7 @@ impl Rows for RatedRows {
     }
 }
 
-/// The growth rate of a well beside that of the untreated wells.
+/// The growth rate of a well and that of the untreated wells.
 struct WellRate {
     row: usize,
     own: GrowthRate,
@@ -172,14 +173,14 @@ impl WellRate {
         (0..course.hours.len().saturating_sub(1)).filter_map(interval).collect()
     }
 
-    /// The viability that the rate leaves, and how often the control divided.
+    /// The viability that follows from the rate, and the divisions of the control.
     fn left(&self) -> (f64, f64) {
         let [first, last] = self.own.span;
         left_by_rates(self.own.rate.value, self.control.rate.value, last - first)
     }
 }
 
-/// The columns that say what a row is of, where the table of readings has them.
+/// The columns that identify a row, if the table of readings has them.
 const NAMES: [(&str, Role); 8] = [
     ("plate", Role::Plate),
     ("experiment", Role::Experiment),

@@ -8,16 +8,16 @@ use halfmax_data::{OutputColumn, OutputSet, TableWriter};
 /// The values of a column of a table of results.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ColumnValues {
-    /// Texts; an empty one where there is none.
+    /// Texts; empty if missing.
     Text(Vec<String>),
-    /// Numbers; NaN where there is none.
+    /// Numbers; NaN if missing.
     Numbers(Vec<f64>),
     /// Counts.
     Counts(Vec<u32>),
 }
 
 impl ColumnValues {
-    /// As many missing values of the same kind: empty, NaN, 0.
+    /// Missing values of the same kind and number: empty, NaN, 0.
     fn missing(&self, rows: usize) -> Self {
         match self {
             Self::Text(_) => Self::Text(vec![String::new(); rows]),
@@ -35,7 +35,7 @@ impl ColumnValues {
         }
     }
 
-    /// Whether there is no value.
+    /// Whether the column is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -51,7 +51,7 @@ impl ColumnValues {
     }
 }
 
-/// A table of results: columns of one length by their names, in the order in which files have them.
+/// A table of results: named columns of equal length, in the order of the files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResultTable {
     columns: Vec<(String, ColumnValues)>,
@@ -98,12 +98,12 @@ impl ResultTable {
         self.columns.push((name.into(), ColumnValues::Text(values.into_iter().map(Into::into).collect())));
     }
 
-    /// Adds a column of numbers as they are.
+    /// Adds a column of numbers.
     pub(crate) fn add_numbers(&mut self, name: impl Into<String>, values: impl IntoIterator<Item = f64>) {
         self.columns.push((name.into(), ColumnValues::Numbers(values.into_iter().collect())));
     }
 
-    /// Adds a column of numbers of which infinite ones (an end that the data leave open) are missing.
+    /// Adds a column of numbers. Infinite numbers (ends that the data leave open) become missing.
     pub(crate) fn add_finite(&mut self, name: impl Into<String>, values: impl IntoIterator<Item = f64>) {
         let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
         self.add_numbers(name, values.into_iter().map(finite));
@@ -114,7 +114,7 @@ impl ResultTable {
         self.columns.push((name.into(), ColumnValues::Counts(values.into_iter().collect())));
     }
 
-    /// The columns without rows, then those of `more` that are not among them, each behind the one that it stands behind there.
+    /// The columns without rows. Columns that only `more` has are inserted after the column that they follow there.
     pub(crate) fn united(mut self, more: &Self) -> Self {
         self.columns.iter_mut().for_each(|(_, values)| *values = values.missing(0));
         for (at, (name, values)) in more.columns.iter().enumerate() {
@@ -129,7 +129,7 @@ impl ResultTable {
         self
     }
 
-    /// The columns that `all` has, in its order; missing values where they are not among these.
+    /// The columns of `all`, in its order. Columns that this table lacks get missing values.
     pub(crate) fn arranged_as(mut self, all: &Self) -> Self {
         let rows = self.rows();
         let mut taken = |(name, kind): &(String, ColumnValues)| {
@@ -177,11 +177,11 @@ impl ResultTable {
     }
 }
 
-/// Where the parts of a table go.
+/// The destination of the parts of a table.
 pub(crate) enum TableSink {
-    /// Into a file, which gets its name with others.
+    /// Into a file that appears together with the other outputs.
     File(Box<TableWriter>),
-    /// Into memory, behind each other.
+    /// Into memory, one after the other.
     Memory(ResultTable),
 }
 
@@ -189,7 +189,7 @@ impl TableSink {
     /// A file: .parquet, .csv or .ndjson; `-` is standard output.
     ///
     /// # Errors
-    /// If it cannot be written, or its ending is another.
+    /// If the file cannot be written, or has another ending.
     pub fn create(path: &Path) -> Result<Self> {
         Ok(Self::File(Box::new(TableWriter::create(path)?)))
     }
@@ -199,7 +199,7 @@ impl TableSink {
         Self::Memory(ResultTable::default())
     }
 
-    /// Whether the caller asked for a file of this table; one in memory comes along where there is one.
+    /// Whether the caller asked for a file of this table. A table in memory comes with the other results.
     pub fn is_file(&self) -> bool {
         matches!(self, Self::File(_))
     }
@@ -218,7 +218,7 @@ impl TableSink {
         }
     }
 
-    /// Completes the table: a file joins the set, another is given back.
+    /// Completes the table: a file joins the set of outputs, a table in memory is returned.
     ///
     /// # Errors
     /// If the file cannot be written.

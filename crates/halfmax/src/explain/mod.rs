@@ -1,4 +1,4 @@
-//! What a model's predictions rest on, tied to mechanisms of resistance.
+//! Explanations of a model's predictions, linked to mechanisms of resistance.
 
 pub(crate) mod params;
 mod tables;
@@ -21,22 +21,22 @@ use crate::sensitive::{Remedy, sensitive_end};
 pub use params::{BUILTIN, ExplainParams};
 pub use tables::{direction, ranked, write_tables};
 
-/// A model to explain, and what an explanation needs to know.
+/// A model to explain, with the context of the explanation.
 pub struct ExplainRequest<'a> {
-    /// What the report calls the model.
+    /// The name of the model in the report.
     pub name: &'a str,
     /// The model.
     pub model: &'a dyn FittedModel,
     /// The configuration, with its section `[explain]`.
     pub config: &'a Config,
-    /// The data that the model was trained on.
+    /// The training data of the model.
     pub loaded: &'a Loaded,
     /// The widths of its prediction intervals; `None` for a model without intervals.
     pub widths: Option<Widths>,
 }
 
 impl ExplainRequest<'_> {
-    /// Explains the model into a report: its features, mechanisms, and the cell lines that get a page.
+    /// Explains the model and adds the result to a report: features, mechanisms, and pages of cell lines.
     ///
     /// # Errors
     /// If a cell line is unknown, the catalogue cannot be read, or the user stopped it.
@@ -62,7 +62,7 @@ impl ExplainRequest<'_> {
     }
 }
 
-/// Refuses what a section `[explain]` asks for and cannot be, before anything that takes long.
+/// Checks the requests of a section `[explain]` before long computations.
 pub fn check_explain(config: &Config, loaded: &Loaded) -> Result<()> {
     let Some(params) = &config.explain else { return Ok(()) };
     params.catalogue()?;
@@ -70,7 +70,7 @@ pub fn check_explain(config: &Config, loaded: &Loaded) -> Result<()> {
     positions_of(&params.cell_lines, loaded.screen.table(0)).map(|_| ())
 }
 
-/// Goes on without an explanation that failed: the run itself is complete.
+/// Continues without an explanation that failed, because the run itself is complete.
 pub fn unexplained(error: Error, progress: &dyn Progress) -> Result<()> {
     if error.kind() == ErrorKind::Interrupted {
         return Err(error);
@@ -79,7 +79,7 @@ pub fn unexplained(error: Error, progress: &dyn Progress) -> Result<()> {
     Ok(())
 }
 
-/// The positions of cell lines that pages are asked for, each once.
+/// The positions of the cell lines with a requested page, without repeats.
 pub fn positions_of(names: &[String], cells: &EntityTable) -> Result<Vec<u32>> {
     let mut positions = Vec::new();
     for name in names {
@@ -91,48 +91,50 @@ pub fn positions_of(names: &[String], cells: &EntityTable) -> Result<Vec<u32>> {
     Ok(positions)
 }
 
-/// The position of a cell line that a page is asked for.
+/// The position of a cell line with a requested page.
 fn position_of(name: &str, cells: &EntityTable) -> Result<u32> {
     let wanted = harmonise(name);
     let alike: Vec<usize> = (0..cells.len()).filter(|at| harmonise(&cells.ids()[*at]) == wanted).collect();
     if let (None, [_, _, ..]) = (cells.position(name), alike.as_slice()) {
         let names: Vec<&String> = alike.iter().map(|at| &cells.ids()[*at]).collect();
         return Err(Error::config(format!("cell line {name:?} could be {}", listed(&names, 5)))
-            .with_help("spell it as one of them"));
+            .with_help("use one of these names"));
     }
     let at = cells.position(name).or_else(|| alike.first().copied());
     at.map(|at| at as u32).ok_or_else(|| {
         let help = nearest(name, cells.ids().iter().map(String::as_str))
             .map(|near| format!("did you mean {near:?}?"));
-        Error::config(format!("cell line {name:?} is not among the {} there are", cells.len())).with_help(
+        Error::config(format!("cell line {name:?} is not among the {} cell lines", cells.len())).with_help(
             help.unwrap_or_else(|| {
-                "name one of the response table, or of the file given with --cells".into()
+                "name a cell line of the response table, or of the given features of cell lines (`--cells`)"
+                    .into()
             }),
         )
     })
 }
 
-/// A model, explained.
+/// An explained model.
 pub struct ModelExplanation {
-    /// What the model is called.
+    /// The name of the model.
     pub model: String,
     /// The mechanisms.
     pub catalogue: Mechanisms,
-    /// What each partner (drug or combination) is called.
+    /// The name of each partner (drug or combination).
     pub names: Vec<String>,
-    /// For each partner the positions of its drugs.
+    /// For each partner, the positions of its drugs.
     pub partners: Vec<Vec<u32>>,
-    /// For each partner the positions of its classes in the catalogue.
+    /// For each partner, the positions of its classes in the catalogue.
     pub classes: Vec<Vec<usize>>,
     /// The features of each mechanism; empty without an explanation.
     pub sets: Vec<FeatureSet>,
-    /// Contributions of features; none for a family that says none.
+    /// Contributions of features; `None` if the family gives none.
     pub found: Option<Explanation>,
     /// False discovery rates, partner by partner, mechanism by mechanism.
     pub rates: Rates,
-    /// 1 where a higher response means resistance, −1 where it means that the drug or the combination works.
+    /// 1 if a higher response means resistance, −1 if it means that the drug or the combination works.
     pub upwards: f64,
-    /// What exchanging groups of features costs: kinds of features, and mechanisms where the family says no contributions.
+    /// The rise of the error when groups of features are exchanged. Groups are kinds of features, and mechanisms if the family gives no
+    /// contributions.
     pub groups: Vec<(String, PermutationImportance)>,
 }
 
@@ -147,7 +149,7 @@ pub struct Rates {
     pub self_contained: Vec<Option<f64>>,
 }
 
-/// Times that features are exchanged.
+/// The number of exchanges of features.
 const REPETITIONS: usize = 3;
 const GROUPS: u64 = 33;
 
@@ -158,7 +160,7 @@ fn kinds(space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
     group.0.into_iter().map(one).collect()
 }
 
-/// The features of each mechanism that has any.
+/// The features of each mechanism with features.
 fn mechanisms(catalogue: &Mechanisms, space: &FeatureSpace) -> Vec<(String, FeatureGroup)> {
     let sets = FeatureSet::from_catalogue(catalogue, space);
     let group = |(mechanism, set): (&Mechanism, &FeatureSet)| {
@@ -199,7 +201,7 @@ impl ModelExplanation {
                 .iter()
                 .map(|classes| classes.iter().map(|class| &catalogue.classes[*class]).collect())
                 .collect();
-            // The catalogue speaks of responses to single drugs.
+            // The catalogue describes responses to single drugs.
             let speaks = !screen.is_of_combinations();
             let sign = |partner: usize, set: usize, member: usize| match speaks {
                 true => {
@@ -234,7 +236,7 @@ impl ModelExplanation {
         })
     }
 
-    /// What to say where no feature is of a gene that the catalogue knows.
+    /// The warning if no feature belongs to a gene of the catalogue.
     fn without_genes(&self, space: &FeatureSpace) -> Option<String> {
         let sets = FeatureSet::from_catalogue(&self.catalogue, space);
         if sets.iter().any(|set| !set.members.is_empty()) {
@@ -242,10 +244,10 @@ impl ModelExplanation {
         }
         let names: Vec<&str> = space.features.iter().map(|feature| feature.name.as_str()).collect();
         Some(match names.as_slice() {
-            [] => "the model has no features of cell lines: nothing is said of mechanisms".to_owned(),
+            [] => "the model has no features of cell lines, so mechanisms cannot be judged".to_owned(),
             names => format!(
-                "none of the model's {} features of cell lines is of a gene that the catalogue knows ({}): nothing is said of \
-                 mechanisms; name features by the symbols of genes, or by their Entrez or Ensembl ids",
+                "none of the model's {} features of cell lines names a gene of the catalogue ({}), so mechanisms cannot be \
+                 judged; name features by gene symbols, or by Entrez or Ensembl ids",
                 names.len(),
                 listed(names, 5)
             ),
@@ -259,12 +261,12 @@ impl ModelExplanation {
         self.catalogue.list[set].concerns(&classes)
     }
 
-    /// Where a partner's mechanism stands in lists of all tests.
+    /// The position of a partner's mechanism in lists of all tests.
     pub fn test(&self, partner: usize, set: usize) -> usize {
         partner * self.sets.len() + set
     }
 
-    /// A mechanism's part in the predictions for a partner.
+    /// The contribution of a mechanism to the predictions for a partner.
     pub fn evidence(&self, partner: usize, set: usize) -> Option<&MechanismEvidence> {
         self.found.as_ref()?.partners.get(partner)?.mechanisms.get(set)
     }

@@ -1,4 +1,4 @@
-//! What an explanation is asked for.
+//! The parameters of an explanation.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -8,23 +8,23 @@ use halfmax_mechanisms::{Mechanism, Mechanisms, parse_gmt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The name of the catalogue that comes with halfmax.
+/// The name of the catalogue that halfmax includes.
 pub const BUILTIN: &str = "builtin";
 
-/// How a model is explained: the section `[explain]` of a configuration, or the options of `halfmax explain`.
+/// How to explain models: the section `[explain]` of a configuration, or the options of `halfmax explain`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExplainParams {
-    /// The models to explain, by name; the first without any.
+    /// Names of the models to explain. Default: the first model.
     pub models: Vec<String>,
-    /// A catalogue of mechanisms in place of the one that comes with halfmax.
+    /// A file with a catalogue of mechanisms. Default: the catalogue that halfmax includes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mechanisms: Option<PathBuf>,
-    /// Files of further gene sets, GMT.
+    /// GMT files with further gene sets. Default: none.
     pub gene_sets: Vec<PathBuf>,
-    /// Random sets and permutations that mechanisms are compared with.
+    /// Number of random gene sets and of permutations in the tests of mechanisms, 100 to 20,000. Default: 2000.
     pub permutations: usize,
-    /// Cell lines of the training that get a page of their own.
+    /// Training cell lines with their own page in the report. Default: none.
     pub cell_lines: Vec<String>,
 }
 

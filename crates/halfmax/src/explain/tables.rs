@@ -1,3 +1,5 @@
+//! The tables of an explanation: `importance.parquet` and `mechanisms.parquet`.
+
 use std::path::Path;
 
 use halfmax_core::Result;
@@ -6,7 +8,7 @@ use halfmax_explain::{Explanation, Importance};
 
 use crate::explain::ModelExplanation;
 
-/// Writes `importance.parquet` and `mechanisms.parquet` into a folder, of one or more models; as files of a set if there is one.
+/// Writes `importance.parquet` and `mechanisms.parquet` of one or more models into a folder. With a set of files, the tables join it.
 pub fn write_tables(folder: &Path, models: &[ModelExplanation], set: Option<&OutputSet>) -> Result<()> {
     let mut importance = TableWriter::create(folder.join("importance.parquet"))?;
     let mut mechanisms = TableWriter::create(folder.join("mechanisms.parquet"))?;
@@ -30,7 +32,7 @@ pub fn write_tables(folder: &Path, models: &[ModelExplanation], set: Option<&Out
     Ok(())
 }
 
-/// The features of a partner that contribute, the most important first, with their ranks before and after adjusting.
+/// The contributing features of a partner, the most important first, with their ranks before and after the adjustment.
 pub fn ranked(importance: &[Importance]) -> Vec<(usize, u32, u32)> {
     let order = |of: &dyn Fn(&Importance) -> f64| {
         let mut order: Vec<usize> = (0..importance.len()).collect();
@@ -47,7 +49,7 @@ pub fn ranked(importance: &[Importance]) -> Vec<(usize, u32, u32)> {
         .collect()
 }
 
-/// The direction that an effect is in: "resistant" where it is above 0.
+/// The direction of an effect: "resistant" above 0, else "sensitive".
 pub fn direction(effect: f64) -> &'static str {
     match effect.partial_cmp(&0.0) {
         Some(std::cmp::Ordering::Greater) => "resistant",
@@ -109,7 +111,7 @@ fn write_importance(
     table.write(&importance_columns(&rows))
 }
 
-/// Genes that are named of a mechanism.
+/// The number of genes named for a mechanism.
 const GENES: usize = 5;
 
 fn write_mechanisms(table: &mut TableWriter, model: &ModelExplanation) -> Result<()> {
@@ -171,7 +173,7 @@ fn write_mechanisms(table: &mut TableWriter, model: &ModelExplanation) -> Result
 }
 
 impl ModelExplanation {
-    /// The genes of a mechanism on which the predictions for a partner depend most, the first first.
+    /// The genes of a mechanism on which the predictions for a partner depend most, the strongest first.
     pub fn leading_genes(&self, partner: usize, set: usize, most: usize) -> Vec<&str> {
         let Some(found) = self.evidence(partner, set) else { return Vec::new() };
         let effects = &found.adjusted.effects;

@@ -1,3 +1,5 @@
+//! The family `boost`.
+
 use std::sync::Arc;
 
 use halfmax_boost::{BoostParams, FittedBoost};
@@ -6,7 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Renamed, Trial, params};
 
-/// Factorised gradient boosting: trees on cell lines and on drugs, whose pairs of leaves predict.
+/// The family of factorised gradient boosting: trees on cell lines and on drugs, with a prediction for each pair of leaves.
 pub(super) struct Boost;
 
 impl Family for Boost {
@@ -15,7 +17,7 @@ impl Family for Boost {
     }
 
     fn summary(&self) -> &'static str {
-        "gradient-boosted trees on the features of cell lines and drugs, fitted without ever building the table of pairs"
+        "gradient-boosted trees on the features of cell lines and drugs, fitted without building the table of pairs"
     }
 
     fn kind(&self) -> FamilyKind {

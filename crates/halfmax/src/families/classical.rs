@@ -1,3 +1,5 @@
+//! The classical families: elastic net, partial least squares, nearest neighbours, and forests.
+
 use std::sync::Arc;
 
 use halfmax_baselines::{
@@ -8,7 +10,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Trial, params};
 
-/// The classical families of linfa and smartcore: a regression for every drug.
+/// The classical families of linfa and smartcore, with a regression for every drug.
 pub(super) struct OfDrugs(pub(super) Classical);
 
 impl Family for OfDrugs {

@@ -1,3 +1,5 @@
+//! The family `completion`.
+
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
@@ -6,7 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Renamed, Trial, params};
 
-/// Completion of the table of responses by a low rank.
+/// The family that completes the table of responses by a low-rank matrix.
 pub(super) struct Completion;
 
 impl Family for Completion {

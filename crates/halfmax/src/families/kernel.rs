@@ -1,3 +1,5 @@
+//! The family `kernel`.
+
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
@@ -6,7 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, Renamed, Trial, params};
 
-/// Gaussian processes with Kronecker covariances.
+/// The family of Gaussian processes with Kronecker covariances.
 pub(super) struct Kernel;
 
 impl Family for Kernel {

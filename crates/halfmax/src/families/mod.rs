@@ -1,4 +1,4 @@
-//! The model families, by name: each is a file here and a line in [`FAMILIES`].
+//! The model families, by name. Each family is a file here and a line in [`FAMILIES`].
 
 mod boost;
 mod classical;
@@ -22,7 +22,7 @@ pub use self::renamed::Renamed;
 use self::renamed::{rename_keys, with_present_names};
 use crate::suggest::unreadable;
 
-/// Every model family. Configurations, model files, the conformance tests and the reference go through this list.
+/// All model families. Configurations, model files, the conformance tests and the reference use this list.
 pub static FAMILIES: &[&dyn Family] = &[
     &boost::Boost,
     &completion::Completion,
@@ -42,24 +42,24 @@ pub static FAMILIES: &[&dyn Family] = &[
     &naive::Means(Naive::CombinationMean),
 ];
 
-/// A model family: how its models are configured, built and read from their files.
+/// A model family: configures, builds and reads its models.
 pub trait Family: Sync {
     /// The name in configurations and model files: "boost".
     fn name(&self) -> &'static str;
 
-    /// What it is, in a few words.
+    /// A short description.
     fn summary(&self) -> &'static str;
 
-    /// What its models learn from.
+    /// The input of its models.
     fn kind(&self) -> FamilyKind;
 
-    /// A model with the parameters of a table, those that are missing at their defaults.
+    /// A model with the parameters of a table. Missing parameters have their defaults.
     ///
     /// # Errors
     /// If a key is unknown or a value cannot work, or the family blends others.
     fn model(&self, params: &toml::Table) -> Result<Arc<dyn AnyModel>>;
 
-    /// A model made of others, which it asks for by its parameters. Only of [`FamilyKind::Blend`].
+    /// A model that blends the models named in its parameters. Only for [`FamilyKind::Blend`].
     ///
     /// # Errors
     /// If a key is unknown, a value cannot work, or the family does not blend others.
@@ -68,36 +68,36 @@ pub trait Family: Sync {
         _params: &toml::Table,
         _others: &dyn Fn(&StackParams) -> Result<Vec<NamedMember>>,
     ) -> Result<Arc<dyn AnyModel>> {
-        Err(Error::config(format!("family {:?} is not made of other models", self.name())))
+        Err(Error::config(format!("family {:?} does not blend other models", self.name())))
     }
 
-    /// The JSON schema of its parameters; none of a family without any.
+    /// The JSON schema of the parameters; `None` for a family without parameters.
     fn schema(&self) -> Option<Schema>;
 
-    /// Parameters that had other names in earlier versions.
+    /// Parameters with other names in earlier versions.
     fn renamed(&self) -> &'static [Renamed] {
         &[]
     }
 
-    /// Where in the description of a stored model its parameters are: a JSON pointer.
+    /// The place of the parameters in the description of a stored model, as a JSON pointer.
     fn stored_params(&self) -> &'static str {
         "/params"
     }
 
-    /// A fitted model from its file's description and arrays.
+    /// A fitted model from the description and the arrays of its file.
     ///
     /// # Errors
-    /// If something is missing or damaged.
+    /// If a part is missing or damaged.
     fn load(&self, stored: &StoredModel) -> Result<Box<dyn FittedModel>>;
 
-    /// Settings with which small screens can be fitted in a moment: what the conformance tests try.
+    /// Settings that fit small screens quickly, for the conformance tests.
     fn trials(&self) -> Vec<Trial>;
 }
 
-/// A model that others blend, with its name.
+/// A model for a blend, with its name.
 pub type NamedMember = (String, Arc<dyn AnyModel>);
 
-/// What the models of a family learn from.
+/// The input of the models of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyKind {
     /// From features.
@@ -106,18 +106,18 @@ pub enum FamilyKind {
     WithoutFeatures,
     /// From other models.
     Blend,
-    /// They are means, which others are held against.
+    /// None: naive means, the yardstick for other models.
     Naive,
 }
 
 /// Settings of a small fit.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
-    /// What is special about them; nothing of the first of a family.
+    /// The name of the settings; empty for the first settings of a family.
     pub name: &'static str,
-    /// The parameters for a screen of single drugs, as TOML; none if the family does not take such a screen.
+    /// The parameters for a screen of single drugs, as TOML; `None` if the family rejects screens of single drugs.
     pub single_drugs: Option<&'static str>,
-    /// The same for a screen of combinations.
+    /// The parameters for a screen of combinations.
     pub combinations: Option<&'static str>,
 }
 
@@ -134,15 +134,15 @@ impl Trial {
 /// A model of a configuration: its name, its family, and the model with checked parameters.
 #[derive(Clone)]
 pub struct ModelSpec {
-    /// What it is called in results.
+    /// The name in results.
     pub name: String,
-    /// Its family.
+    /// The family.
     pub family: String,
     /// The model.
     pub model: Arc<dyn AnyModel>,
 }
 
-/// One `[[model]]` of a configuration: its name, its family, and its parameters yet to be read.
+/// One `[[model]]` of a configuration: its name, its family, and its unread parameters.
 #[derive(Clone)]
 struct Section {
     place: String,
@@ -152,8 +152,8 @@ struct Section {
 }
 
 impl ModelSpec {
-    /// The `[[model]]`s of a configuration, in their order. A stack may name any of the others.
-    /// A model whose parameters are searched looks its trials up in `log` and adds to it.
+    /// The `[[model]]`s of a configuration, in their order. A stack may name any other model. A search for parameters reads its trials from
+    /// `log` and adds new trials.
     pub fn parse_all(
         tables: &[toml::Table],
         tune: Option<&TuneParams>,
@@ -201,7 +201,7 @@ impl ModelSpec {
     }
 }
 
-/// Notes of the parameters in a configuration's `[[model]]`s that have old names.
+/// Notes on parameters with old names in the `[[model]]`s of a configuration.
 pub(crate) fn renamed_parameters(tables: &[toml::Table]) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for (number, table) in (1..).zip(tables) {
@@ -214,7 +214,7 @@ pub(crate) fn renamed_parameters(tables: &[toml::Table]) -> Result<Vec<String>> 
     Ok(notes)
 }
 
-/// Which model a search is for.
+/// The model whose parameters are searched.
 fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
     let can = |section: &&Section| {
         matches!(section.family.kind(), FamilyKind::Learnt | FamilyKind::WithoutFeatures)
@@ -228,7 +228,7 @@ fn searched(sections: &[Section], tune: &TuneParams) -> Result<usize> {
                 "tune.model is missing, and there are {} models",
                 names.len()
             ))
-            .with_help(format!("name the one whose parameters to search: {}", listed(&names, 20))));
+            .with_help(format!("name the model to search: {}", listed(&names, 20))));
         }
     };
     let found = sections.iter().position(|section| section.name == name && can(&section));
@@ -255,8 +255,7 @@ impl Section {
             let mut own = section.clone();
             for (name, value) in changed {
                 let value = toml::Value::try_from(value).map_err(|error| {
-                    Error::config(format!("{name} = {value}: is not a value of a configuration"))
-                        .with_source(error)
+                    Error::config(format!("{name} = {value}: is not a TOML value")).with_source(error)
                 })?;
                 own.params.insert(name.clone(), value);
             }
@@ -294,12 +293,12 @@ impl Section {
         Ok(Self { place, name: name.unwrap_or(family), family: own, params })
     }
 
-    /// The model, unless it is made of others.
+    /// The model, unless it blends others.
     fn model(&self) -> Result<Arc<dyn AnyModel>> {
         self.family.model(&self.params).map_err(|error| error.with_context(&self.place))
     }
 
-    /// The model that is made of others.
+    /// The model that blends others.
     fn blend(&self, others: &[(&Self, &Arc<dyn AnyModel>)]) -> Result<Arc<dyn AnyModel>> {
         let members = |params: &StackParams| {
             let named = |(section, model): (&Self, &Arc<dyn AnyModel>)| (section.name.clone(), model.clone());
@@ -346,7 +345,7 @@ pub fn families() -> Vec<&'static str> {
 /// A fitted model from its family and its stored form.
 ///
 /// # Errors
-/// If the family is not known, or the stored form is malformed.
+/// If the family is unknown, or the stored form is malformed.
 pub fn fitted(family: &str, stored: &StoredModel) -> Result<Box<dyn FittedModel>> {
     let Some(family) = family_named(family) else {
         return Err(Error::data(format!(

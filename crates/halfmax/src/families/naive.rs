@@ -1,3 +1,5 @@
+//! The naive families.
+
 use std::sync::Arc;
 
 use halfmax_baselines::{FittedNaive, Naive};
@@ -6,7 +8,7 @@ use schemars::Schema;
 
 use super::{Family, FamilyKind, Trial};
 
-/// The naive predictors: means of the training responses.
+/// The naive families, which predict means of the training responses.
 pub(super) struct Means(pub(super) Naive);
 
 impl Family for Means {

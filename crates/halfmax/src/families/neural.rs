@@ -1,3 +1,5 @@
+//! The family `neural`.
+
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, FittedModel, Result, StoredModel};
@@ -5,7 +7,7 @@ use schemars::Schema;
 
 use super::{Family, FamilyKind, Renamed, Trial};
 
-/// Neural networks on burn.
+/// The family of neural networks on burn.
 pub(super) struct Neural;
 
 impl Family for Neural {

@@ -1,4 +1,4 @@
-//! Parameters that had other names in earlier versions: configurations and model files may still use those.
+//! Renamed parameters. Configurations and model files may still use the old names.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::{Family, FamilyKind, family_named};
 
-/// A parameter of a family and the name that it had before.
+/// A renamed parameter of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renamed {
-    /// The name that it had.
+    /// The old name.
     pub old: &'static str,
-    /// The name that it has.
+    /// The new name.
     pub new: &'static str,
 }
 
@@ -21,23 +21,21 @@ impl Renamed {
         Self { old, new }
     }
 
-    /// What a reader of a configuration with the old name is shown.
+    /// The note on a configuration with the old name.
     pub fn note(self, place: &str) -> String {
         let Self { old, new } = self;
         format!("{place}: `{old}` is now called `{new}`; the old name still works")
     }
 
-    /// The error of a configuration that has both names.
+    /// The error for a configuration with both names.
     fn twice(self) -> Error {
         let Self { old, new } = self;
-        Error::config(format!(
-            "{old} and {new} are given, which are the old and the new name of one parameter"
-        ))
-        .with_help(format!("remove {old}"))
+        Error::config(format!("{old} and {new} are given, the old and the new name of one parameter"))
+            .with_help(format!("remove {old}"))
     }
 }
 
-/// Gives the parameters of a table their present names. Returns those that had old ones.
+/// Renames the old parameters of a table. Returns the renamed parameters.
 pub(super) fn rename_keys(family: &dyn Family, table: &mut toml::Table) -> Result<Vec<Renamed>> {
     let mut found = Vec::new();
     for renamed in family.renamed() {
@@ -50,7 +48,7 @@ pub(super) fn rename_keys(family: &dyn Family, table: &mut toml::Table) -> Resul
     Ok(found)
 }
 
-/// A stored model whose parameters have their present names.
+/// A stored model after its parameters are renamed.
 pub(super) fn with_present_names<'a>(family: &dyn Family, stored: &'a StoredModel) -> Cow<'a, StoredModel> {
     if family.kind() != FamilyKind::Blend && family.renamed().is_empty() {
         return Cow::Borrowed(stored);

@@ -1,3 +1,5 @@
+//! The family `stack`.
+
 use std::sync::Arc;
 
 use halfmax_core::{AnyModel, Error, FittedModel, Result, StoredModel};
@@ -6,7 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{Family, FamilyKind, NamedMember, Trial, params};
 
-/// Blends of other models.
+/// The family of blends of other models.
 pub(super) struct Blend;
 
 impl Family for Blend {
@@ -23,7 +25,7 @@ impl Family for Blend {
     }
 
     fn model(&self, _table: &toml::Table) -> Result<Arc<dyn AnyModel>> {
-        Err(Error::config("a stack is made of other models of the configuration"))
+        Err(Error::config("a stack blends other models of the configuration"))
     }
 
     fn blend(

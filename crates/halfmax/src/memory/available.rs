@@ -1,20 +1,20 @@
-//! How much memory there is for this process: what is free on the machine, and what its container and its limits leave.
+//! The memory available to this process: the free memory of the machine, its container and its limits.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use halfmax_core::{Error, Result};
 
-/// Memory that this process can have, with what it has taken already.
+/// The memory available to this process, including the memory that it already uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Available {
     /// In bytes.
     pub bytes: u64,
-    /// What limits it.
+    /// The limiting factor.
     pub by: String,
 }
 
-/// What `--memory` says.
+/// The value of `--memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Bytes(u64),
@@ -23,10 +23,10 @@ enum Said {
 
 static SAID: OnceLock<Said> = OnceLock::new();
 
-/// Takes what `--memory` says for the memory that this process may take.
+/// Sets the memory limit of this process from the value of `--memory`.
 ///
 /// # Errors
-/// If it is no size.
+/// If the value is not a size.
 pub fn limit_memory(said: &str) -> Result<()> {
     let said = Said::of(said)
         .ok_or_else(|| Error::parameter("--memory", said, "a size such as 8GB or 500MB, or \"unlimited\""))?;
@@ -45,7 +45,7 @@ impl Said {
 }
 
 impl Available {
-    /// What there is now; none where nobody knows, and with `--memory unlimited`.
+    /// The memory available now; `None` if it is unknown, or with `--memory unlimited`.
     pub fn now() -> Option<Self> {
         match SAID.get() {
             Some(Said::Unlimited) => None,
@@ -61,7 +61,7 @@ impl Available {
 
 impl fmt::Display for Available {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} can be had ({})", size(self.bytes), self.by)
+        write!(f, "{} is available ({})", size(self.bytes), self.by)
     }
 }
 
@@ -79,12 +79,12 @@ mod system {
 
     use super::Available;
 
-    /// What this process has taken, in bytes; 0 where nobody knows.
+    /// The memory in use by this process, in bytes; 0 if unknown.
     pub fn taken() -> u64 {
         1024 * status("VmRSS:").unwrap_or(0)
     }
 
-    /// What each limit leaves.
+    /// The memory that each limit leaves.
     pub fn limits() -> Vec<Available> {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let free = kilobytes(&text("/proc/meminfo"), "MemAvailable:")
@@ -98,20 +98,20 @@ mod system {
         kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, key)
     }
 
-    /// The number behind a key, in kB.
+    /// The number after a key, in kB.
     fn kilobytes(text: &str, key: &str) -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse().ok()
     }
 
-    /// What `ulimit -v` leaves.
+    /// The memory that `ulimit -v` leaves.
     fn address_space(limits: &str, taken: u64) -> Option<Available> {
         let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
         let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
         Some(Available { bytes: limit.saturating_sub(taken), by: "ulimit -v".into() })
     }
 
-    /// What control groups leave: those of this process and all above them, of either version.
+    /// The memory that control groups leave: the groups of this process and all groups above them, in versions 1 and 2.
     fn groups(own: &str, root: &Path) -> Vec<Available> {
         let mut found = Vec::new();
         for line in own.lines() {
@@ -138,9 +138,10 @@ mod system {
         found
     }
 
-    /// What the limit of one group leaves; none where it has no limit. Pages of files that nobody uses are given up when memory is needed.
+    /// The memory that the limit of a group leaves; `None` without a limit. Unused file pages count as free, since the system releases them
+    /// on demand.
     fn left(folder: &Path, [limit, used, inactive]: [&str; 3]) -> Option<Available> {
-        // Without a limit, version 1 has a number beyond any machine's memory.
+        // Without a limit, version 1 reports a number above the memory of any machine.
         const NO_LIMIT: u64 = 1 << 60;
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
         let number = |name: &str| read(name)?.trim().parse::<u64>().ok();
@@ -203,7 +204,7 @@ mod system {
 
     use super::Available;
 
-    /// What this process has taken, in bytes; 0 where nobody knows.
+    /// The memory in use by this process, in bytes; 0 if unknown.
     pub fn taken() -> u64 {
         let Ok(own) = sysinfo::get_current_pid() else { return 0 };
         let mut system = System::new();
@@ -211,7 +212,7 @@ mod system {
         system.process(own).map_or(0, |process| process.memory())
     }
 
-    /// What is free on the machine.
+    /// The free memory of the machine.
     pub fn limits() -> Vec<Available> {
         let mut system = System::new();
         system.refresh_memory();

@@ -1,4 +1,4 @@
-//! How much memory the fits of a configuration need, and what their families do not take: said before the work.
+//! Forecasts before the work: the memory that the fits of a configuration need, and data that their families reject.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use crate::evaluate::evaluated_models;
 use crate::families::ModelSpec;
 use crate::screen::PreparedScreen;
 
-/// What a command does with the models of a configuration.
+/// The use of the models of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Cross-validates all of them.
+    /// Cross-validates all models.
     Evaluate,
-    /// Fits the first to all responses.
+    /// Fits the first model to all responses.
     Train,
 }
 
@@ -32,27 +32,27 @@ impl fmt::Display for Work {
     }
 }
 
-/// How much memory a command needs at its peak because of one model, with the data.
+/// The peak memory of a command for one model, including the data.
 #[derive(Clone, Debug, Serialize)]
 pub struct Forecast {
-    /// The model's name.
+    /// The name of the model.
     pub model: String,
-    /// For which command.
+    /// The command.
     pub work: Work,
-    /// What is fitted on, in words.
+    /// The sizes of the training data, in words.
     pub sizes: String,
     /// In bytes.
     pub bytes: u64,
 }
 
-/// Memory that is free as a share of what an estimate says, below which there is a warning: estimates are rarely too low by more.
+/// The ratio of available memory to estimate below which halfmax warns. Estimates are rarely too low by more.
 const MARGIN: f64 = 1.25;
 
 impl Forecast {
-    /// The forecasts of all models of a configuration, and the errors of those whose families do not take the data.
+    /// The forecasts of all models of a configuration, and the errors of models whose families reject the data.
     ///
     /// # Errors
-    /// If the configuration or the data are wrong.
+    /// If the configuration or the data are invalid.
     pub fn all(config: &Config, prepared: &PreparedScreen, work: Work) -> Result<(Vec<Self>, Vec<Error>)> {
         let specs = match work {
             Work::Evaluate => evaluated_models(config, prepared, &std::sync::Arc::default())?,
@@ -73,7 +73,7 @@ impl Forecast {
                 }
             }
         };
-        // Bytes that the command keeps besides its fits, and those that it takes to score the predictions of a model, or to write those of all.
+        // Bytes that the command keeps besides its fits, and bytes to score the predictions of a model or to write all predictions.
         let (kept, scored) = match (work, &prepared.folds) {
             (Work::Evaluate, Some(folds)) => {
                 let run = match config.split()?.to_run(folds.count())? {
@@ -87,15 +87,15 @@ impl Forecast {
                     let view = TrainView { rows, screen: whole.screen, features: whole.features.clone() };
                     ask(&format!(", fold {fold}"), &view);
                 }
-                // Folds and drugs by response, the positions of what is tested, predictions of each model; to score a model two lists of all its
-                // responses, their order, ranks and sums; to write predictions their rows, columns and pages.
+                // Kept: folds and drugs by response, the positions of test responses, predictions of each model. Scoring a model: two lists
+                // of all its responses, their order, ranks and sums. Writing predictions: their rows, columns and pages.
                 let models = specs.len();
                 let written = 180 * (models * tested).min(1 << 20);
                 (8 * whole.rows.len() + (8 + 4 * models) * tested, (72 * tested).max(written))
             }
             _ => {
                 ask("", &whole);
-                // The percentiles of responses, and how far entities are from one another.
+                // The percentiles of responses, and the distances between entities.
                 (12 * whole.rows.len(), 0)
             }
         };
@@ -105,7 +105,7 @@ impl Forecast {
             match most {
                 Ok(Most { bytes, sizes }) => {
                     let intervals = config.intervals.as_ref().is_some_and(|own| own.includes(&spec.name));
-                    // Out of fold, two are fitted at a time.
+                    // Out-of-fold predictions fit two models at a time.
                     let two = work == Work::Evaluate && (intervals || spec.family == "stack");
                     let fits = if two { 2 * bytes } else { bytes };
                     let bytes = ((besides + fits.max(scored)) as u64).max(taken());
@@ -118,15 +118,15 @@ impl Forecast {
     }
 }
 
-/// The fit of a model that takes most.
+/// The fit of a model with the largest need of memory.
 #[derive(Default)]
 struct Most {
     bytes: usize,
-    /// What it is a fit to, in words.
+    /// The training data of the fit, in words.
     sizes: String,
 }
 
-/// Bytes that a fit to a view takes, with the positions of the view and what is predicted for the rest.
+/// Bytes of a fit to a view, including the positions of the view and the predictions for the rest.
 fn fit_bytes(
     spec: &ModelSpec,
     (place, view): (&str, &TrainView),
@@ -139,10 +139,10 @@ fn fit_bytes(
     Ok(bytes.map_err(|error| error.with_context(format!("model {:?}{place}", spec.name)))? + around)
 }
 
-/// Bytes that the program takes without data: its code, and the lists of cell lines and genes.
+/// Bytes of the program without data: its code, and the lists of cell lines and genes.
 const PROGRAM: usize = 70_000_000;
 
-/// Bytes that the program and its data take once they are loaded.
+/// Bytes of the program with its loaded data.
 fn loaded(prepared: &PreparedScreen) -> usize {
     let screen = &prepared.loaded.screen;
     let features = |block: &FeatureBlock| {
@@ -172,10 +172,10 @@ fn words_of(view: &TrainView) -> String {
     format!("{}, {responses} responses{}", counts.join(" × "), features.collect::<String>())
 }
 
-/// Refuses work whose fits need more memory than there is, or whose families do not take the data. Warns where it may be too little.
+/// Refuses work whose fits need more memory than is available, or whose families reject the data. Warns if the memory may be too small.
 ///
 /// # Errors
-/// Of the first such model.
+/// If the memory is too small or a family rejects the data, for the first such model.
 pub fn refuse_too_large(
     config: &Config,
     prepared: &PreparedScreen,
@@ -192,41 +192,42 @@ pub fn refuse_too_large(
             return Err(forecast.too_large(&available));
         }
         if forecast.bytes as f64 * MARGIN > available.bytes as f64 {
-            progress.note(&format!("warning: {}; {available}: this may not suffice", forecast.in_words()));
+            progress.note(&format!("warning: {}; {available}: this may not be enough", forecast.in_words()));
         }
     }
     Ok(())
 }
 
 impl Forecast {
-    /// In a sentence.
+    /// The forecast as a sentence.
     pub fn in_words(&self) -> String {
         let Self { model, work, sizes, bytes } = self;
         format!("{work} needs about {} of memory for model {model:?} ({sizes})", size(*bytes))
     }
 
-    /// The error of a forecast beyond what there is.
+    /// The error of a forecast beyond the available memory.
     fn too_large(&self, available: &Available) -> Error {
         let all = self.bytes.div_ceil(100_000_000) as f64 / 10.0;
         Error::failed(format!("{}; {available}", self.in_words())).with_help(format!(
-            "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost takes least of those that learn interactions), or a \
-             machine with more memory; --memory {all:.1}GB goes on as if there were so much"
+            "take fewer features ([[data.cells]] top_variance), fewer drugs, another family (boost needs the least of the \
+             families that learn interactions), or a \
+             machine with more memory; set the memory limit (`--memory {all:.1}GB`) to continue as if that much were available"
         ))
     }
 }
 
-/// What the models of a configuration need, and what is wrong with that.
+/// The memory needs of the models of a configuration, and the problems.
 pub struct MemoryCheck {
-    /// The forecasts that the memory there is suffices for.
+    /// The forecasts within the available memory.
     pub forecasts: Vec<Forecast>,
-    /// If a family does not take the data, or needs more memory than there is.
+    /// Errors of families that reject the data, or that need more memory than is available.
     pub problem: Option<Error>,
 }
 
-/// What the models of a configuration need and what their families do not take.
+/// Checks the memory needs of the models of a configuration, and the data that their families reject.
 ///
 /// # Errors
-/// If the configuration or the data are wrong.
+/// If the configuration or the data are invalid.
 pub fn check(config: &Config, prepared: &PreparedScreen) -> Result<MemoryCheck> {
     let mut works = vec![Work::Train];
     if prepared.folds.is_some() {

@@ -1,4 +1,4 @@
-//! How much memory there is, and how much the fits of a configuration need: said before the work.
+//! The available memory, and the memory that the fits of a configuration need, checked before the work.
 
 mod available;
 mod forecast;

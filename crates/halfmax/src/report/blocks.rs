@@ -22,14 +22,14 @@ use super::words::{digits, drug_letter};
 use crate::dose::synergy::ScoredBlock;
 use facts::{facts_of, flags, flags_of, signed};
 
-/// At most so many blocks are shown.
+/// The maximum number of shown blocks.
 const MOST_SHOWN: usize = 600;
-/// Of the places one in so many is for the worst founded.
+/// One in this many places is for the least certain blocks.
 const DOUBTFUL_OF: usize = 4;
-/// Points of a drug's curve that are drawn.
+/// The number of points at which a drug's curve is drawn.
 const POINTS: usize = 33;
 
-/// Gathers what the page shows while blocks are scored part by part.
+/// Collects the content of the page while blocks are scored part by part.
 pub struct BlockPage {
     strongest: Shown<(usize, ScoredBlock)>,
     doubtful: Shown<(usize, ScoredBlock)>,
@@ -39,11 +39,11 @@ pub struct BlockPage {
     certain: usize,
     /// The level of the intervals in percent.
     level: f64,
-    /// The most drugs that a block has.
+    /// The largest number of drugs in a block.
     drugs: usize,
 }
 
-/// The model by whose mean blocks are put in order: the first of these that has a score.
+/// The model whose mean orders the blocks: the first of these models with a score.
 const RANKING: [SynergyModel; 4] =
     [SynergyModel::Zip, SynergyModel::Bliss, SynergyModel::Hsa, SynergyModel::Loewe];
 
@@ -56,7 +56,7 @@ fn mean(scored: &ScoredBlock) -> f64 {
 }
 
 impl BlockPage {
-    /// A page that has seen no block.
+    /// An empty page.
     pub fn new(confidence: f64) -> Self {
         Self {
             strongest: Shown::new(MOST_SHOWN, Seed::new(1)),
@@ -85,7 +85,7 @@ impl BlockPage {
         self.doubtful.offer((0, -(flags.len() as f64)), || (at, scored.clone()));
     }
 
-    /// The strongest, the worst founded and a sample of the others, and how many there are of each.
+    /// The strongest blocks, the least certain blocks and a sample of the others, with the number of each.
     fn chosen(&mut self, most: usize) -> (Vec<ScoredBlock>, [usize; 3]) {
         let doubtful = if self.strongest.offered() > most { most / DOUBTFUL_OF } else { 0 };
         let (strongest, sampled) = self.strongest.chosen(most - doubtful);
@@ -177,7 +177,7 @@ impl BlockPage {
         let readings = readings + of_many;
         let mut said = vec![format!("{} were taken as {}.", counted(readings, "reading"), found.unit.name())];
         if found.dose_unit_assumed {
-            said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+            said.push("No unit was given for the doses: µM was assumed.".into());
         }
         if found.incomplete > 0 {
             said.push(format!("{} without a reading, left out.", counted(found.incomplete, "row")));
@@ -188,7 +188,7 @@ impl BlockPage {
             "Scores are percentage points of inhibition: above 0 is synergy, below 0 antagonism.".into(),
         );
         said.push(format!(
-            "Intervals hold {} %, each by itself, and come from replicates; without replicates there are none.",
+            "Each interval by itself holds {} %. Intervals come from replicates; without replicates there are none.",
             digits(self.level)
         ));
         parts.push(QualityPart::List(said));
@@ -199,8 +199,8 @@ impl BlockPage {
         let (all, shown) = (self.strongest.offered(), strongest + doubtful + sampled);
         match shown < all {
             true => format!(
-                "Shown are {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, then a random \
-                 sample of {} of the rest. The file that the command wrote has all of them.",
+                "The page shows {} of {} blocks: the {} with the strongest synergy, then {} of the others with the most flags, \
+                 then a random sample of {} of the rest. The output file has all of them.",
                 thousands(shown),
                 thousands(all),
                 thousands(strongest),
@@ -212,7 +212,7 @@ impl BlockPage {
     }
 }
 
-/// A model's name as the field writes it.
+/// The usual spelling of a model's name.
 fn title_of(model: SynergyModel) -> &'static str {
     match model.name() {
         "hsa" => "HSA",
@@ -231,7 +231,7 @@ fn names(scored: &ScoredBlock) -> String {
     }
 }
 
-/// The mean scores of the blocks shown, to sort by.
+/// A sortable table of the mean scores of the shown blocks.
 fn means_table(chosen: &[ScoredBlock]) -> Option<QualityPart> {
     let models: Vec<SynergyModel> = chosen.first()?.scores.models.iter().map(|scores| scores.model).collect();
     let drugs = chosen.iter().map(|scored| scored.drugs.len()).max()?;
@@ -276,11 +276,11 @@ fn gallery(chosen: &[ScoredBlock]) -> Gallery {
     by_name.sort_by_cached_key(|at| names(&chosen[*at]).to_lowercase());
     Gallery {
         noun: "blocks".into(),
-        order: "as said above".into(),
+        order: "as described above".into(),
         orders: vec![
             order("strongest synergy first", &|scored| -mean(scored)),
             order("strongest antagonism first", &mean),
-            order("worst founded (most flags) first", &|scored| -(flags_of(scored).len() as f64)),
+            order("least certain (most flags) first", &|scored| -(flags_of(scored).len() as f64)),
             GalleryOrder { name: "by name".into(), cards: by_name },
         ],
         cards: chosen.iter().map(card).collect(),
@@ -311,7 +311,7 @@ fn picture(scored: &ScoredBlock) -> Picture {
     }
 }
 
-/// The unit in which a drug's doses have few digits, and what doses in µM are multiplied with.
+/// The unit that gives a drug's doses few digits, and the factor from µM.
 fn unit_of(matrix: &MultiMatrix, drug: usize) -> (&'static str, f64) {
     match matrix.doses(drug).last() {
         Some(highest) if *highest < 0.1 => ("nM", 1_000.0),
@@ -319,7 +319,7 @@ fn unit_of(matrix: &MultiMatrix, drug: usize) -> (&'static str, f64) {
     }
 }
 
-/// What one drug does alone: its readings as inhibitions, moved as their mean was by a correction of the baseline, and its curve.
+/// The single-drug panel: the readings as inhibitions, shifted by the baseline correction of their mean, and the curve.
 fn alone(scored: &ScoredBlock, drug: usize) -> DosePicture {
     let ScoredBlock { drugs, matrix, scores, .. } = scored;
     let mut places = vec![0; drugs.len()];

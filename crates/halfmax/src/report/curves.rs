@@ -23,12 +23,12 @@ use super::{fact, thousands};
 use cards::{Drawn, POINTS, gallery, ic50, picture, title};
 use flags::{CONCERNS, concern, meaning, words};
 
-/// At most so many curves are shown.
+/// The maximum number of shown curves.
 const MOST_SHOWN: usize = 1_500;
-/// Bins of the histogram of IC50 a decade.
+/// The number of bins per decade in the histogram of IC50.
 const BINS: f64 = 4.0;
 
-/// A curve that may be shown, with readings of its own, so that those of the file need not be kept.
+/// A candidate curve with a copy of its readings, so that the readings of the file need not be kept.
 #[derive(Clone)]
 struct OwnCurve {
     key: CurveKey,
@@ -51,18 +51,18 @@ impl OwnCurve {
 /// Pictures of plates.
 #[derive(Default)]
 pub struct PlateCards {
-    /// The plates that may be shown, those that fail first.
+    /// The candidate plates, failing plates first.
     pub cards: Vec<Card>,
-    /// How many plates there are.
+    /// The number of plates.
     pub all: usize,
 }
 
 impl PlateCards {
-    /// More are never shown.
+    /// The maximum number of shown plates.
     pub const MOST: usize = 60;
 }
 
-/// Gathers what the page shows while curves are fitted part by part.
+/// Collects the content of the page while curves are fitted part by part.
 pub struct CurvePage {
     shown: Shown<OwnCurve>,
     within: usize,
@@ -74,7 +74,7 @@ pub struct CurvePage {
 }
 
 impl CurvePage {
-    /// A page that has seen no curve, with pictures of the plates that readings come from, where wells have positions: those that fail first.
+    /// A page without curves, with pictures of the plates if wells have positions, failing plates first.
     pub fn new(plates: PlateCards) -> Self {
         Self {
             shown: Shown::new(MOST_SHOWN, Seed::new(1)),
@@ -175,7 +175,7 @@ impl CurvePage {
             parts.push(QualityPart::Heading("Learnt from all curves".into()));
             parts.push(QualityPart::Facts(facts));
             parts.push(QualityPart::Note(
-                "Curves whose own readings say little of these are drawn towards them.".into(),
+                "Curves with uninformative readings are drawn towards these values.".into(),
             ));
         }
         parts.push(QualityPart::Heading("What was assumed and left out".into()));
@@ -198,13 +198,13 @@ impl CurvePage {
         })
     }
 
-    /// Which curves are shown.
+    /// A note on the shown curves.
     fn which(&self, drawn: usize, sampled: usize) -> String {
         let all = self.shown.offered();
         match drawn < all {
             true => format!(
-                "Shown are {} of {} curves: the {} worst fits, and a random sample of {} of the others, after them. The file that \
-                 the command wrote has all of them.",
+                "The page shows {} of {} curves: the {} worst fits, and a random sample of {} of the others, after them. The output \
+                 file has all of them.",
                 thousands(drawn),
                 thousands(all),
                 thousands(drawn - sampled),
@@ -215,11 +215,11 @@ impl CurvePage {
     }
 }
 
-/// At most so many plates are shown for each hundred curves that are.
+/// The maximum number of shown plates per hundred shown curves.
 const PLATES_PER_HUNDRED: usize = 4;
 const FEWEST_PLATES: usize = 12;
 
-/// The plates, those that fail first; of many, the first. Fewer where fewer curves are shown, so that a page can be made smaller.
+/// The plates, failing plates first, up to the maximum. Pages with fewer curves show fewer plates, so that they become smaller.
 fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     let most = (curves * PLATES_PER_HUNDRED / 100).max(FEWEST_PLATES);
     if plates.cards.is_empty() {
@@ -228,7 +228,7 @@ fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     let shown: Vec<Card> = plates.cards.iter().take(most).cloned().collect();
     let all = counted(plates.all, "plate");
     let which = match shown.len() < plates.all {
-        true => format!("Shown are {} of {all}, those that fail first.", shown.len()),
+        true => format!("The page shows {} of {all}, those that fail first.", shown.len()),
         false => format!("All {all} are shown, those that fail first."),
     };
     let gallery = Gallery {
@@ -240,7 +240,7 @@ fn plates(plates: &PlateCards, curves: usize) -> Vec<QualityPart> {
     vec![QualityPart::Text(which), QualityPart::Gallery(gallery)]
 }
 
-/// The worst first.
+/// The order with the worst fits first.
 fn rank(fit: &CurveFit) -> (u8, f64) {
     let error = fit.residual_standard_error;
     (concern(fit.flags), if error.is_finite() { -error } else { f64::INFINITY })
@@ -250,7 +250,7 @@ fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {
     let mut said =
         vec![format!("{} were taken as {}.", counted(readings.readings, "reading"), readings.unit.name())];
     if readings.dose_unit_assumed {
-        said.push("Nothing says what unit the doses are in: they were taken as µM.".into());
+        said.push("No unit was given for the doses: µM was assumed.".into());
     }
     for (count, what) in [
         (readings.controls, "dose 0 (controls), left out of the fits"),
@@ -261,10 +261,11 @@ fn assumed(readings: &ReadingFacts, confidence: f64) -> Vec<String> {
         }
     }
     said.extend(readings.notes.iter().cloned());
-    said.push("The IC50 is where the curve is at half of the control (absolute), the EC50 half way between its plateaus.".into());
-    said.push("The plateau is that at high doses, which the tested doses need not reach.".into());
+    said.push("The IC50 is the dose at which the curve is at half of the control (absolute). The EC50 is the dose half way \
+        between its plateaus.".into());
+    said.push("The plateau is the level at high doses; the tested doses may not reach it.".into());
     said.push(format!(
-        "Intervals hold {} %, each by itself; the band is that of the curve at each dose, not of a single reading.",
+        "Each interval by itself holds {} %. The band is for the curve at each dose, not for a single reading.",
         digits(100.0 * confidence)
     ));
     said
@@ -312,7 +313,7 @@ mod tests {
             [QualityPart::Text(which), QualityPart::Gallery(gallery)] => (which.clone(), gallery.cards.len()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(shown(1_500), ("Shown are 60 of 100 plates, those that fail first.".into(), 60));
+        assert_eq!(shown(1_500), ("The page shows 60 of 100 plates, those that fail first.".into(), 60));
         assert_eq!(shown(3).1, 12);
         assert!(plates(&PlateCards::default(), 10).is_empty());
     }

@@ -1,3 +1,5 @@
+//! The part of a report on an evaluation: performance, comparisons and doubts.
+
 use std::collections::HashMap;
 
 use halfmax_core::listed;
@@ -12,12 +14,12 @@ use halfmax_report::{
 
 use super::Reporting;
 
-/// Bins of observed against predicted, on each side.
+/// The number of bins of observed against predicted, on each axis.
 const BINS: usize = 60;
-/// Models whose predictions are drawn.
+/// The number of models whose predictions are drawn.
 const DRAWN: usize = 4;
 
-/// The metrics in the order of a report: the chief ones first, which it draws.
+/// The metrics in the order of a report. The first metrics are drawn.
 fn shown(evaluation: &Evaluation) -> Vec<&'static dyn metric::Metric> {
     let detects = evaluation.models.iter().any(|model| model.detection.is_some());
     let mut shown: Vec<&dyn metric::Metric> =
@@ -27,7 +29,7 @@ fn shown(evaluation: &Evaluation) -> Vec<&'static dyn metric::Metric> {
 }
 
 impl Reporting<'_> {
-    /// Adds what an evaluation found.
+    /// Adds the results of an evaluation.
     pub fn add_evaluation(&mut self, evaluation: &Evaluation, ceiling: Option<&Ceiling>) {
         let board = evaluation.leaderboard();
         self.report.subtitle += &format!("; tested on {}", unseen(evaluation.kind));
@@ -45,8 +47,7 @@ impl Reporting<'_> {
         }
     }
 
-    /// What is to be doubted of an evaluation: of the best model beside the yardsticks and the ceiling, of single drugs, intervals and
-    /// failed models.
+    /// Adds doubts about an evaluation: the best model beside the yardsticks and the ceiling, single drugs, intervals, and failed models.
     fn doubt_evaluation(
         &mut self,
         evaluation: &Evaluation,
@@ -59,11 +60,11 @@ impl Reporting<'_> {
             match evaluation.comparison.pairs.iter().find(beaten) {
                 Some(pair) if pair.p < 0.05 => {}
                 Some(pair) => self.doubt(format!(
-                    "{} is not clearly better than {}, which knows no features (p = {:.2}).",
+                    "{} is not clearly better than {}, which uses no features (p = {:.2}).",
                     best.name, naive.name, pair.p
                 )),
                 None => self.doubt(format!(
-                    "{} is not better than {}, which knows no features.",
+                    "{} is not better than {}, which uses no features.",
                     best.name, naive.name
                 )),
             }
@@ -72,13 +73,12 @@ impl Reporting<'_> {
         match ceiling.and_then(|ceiling| ceiling.per_drug_pearson).zip(pearson) {
             Some((ceiling, own)) if own >= ceiling => self.doubt(format!(
                 "The per-drug Pearson of {} ({own:.2}) is as high as that of a second laboratory ({ceiling:.2}): the model may \
-                 predict what is particular to this screen.",
+                 predict peculiarities of this screen.",
                 best.name
             )),
             Some(_) => {}
             None => self.doubt(
-                "No second study of the same pairs was given, so nothing says how close to the truth a model could come \
-                 ([data] reference_study).",
+                "No second study of the same pairs was given, so the best possible score is unknown ([data] reference_study).",
             ),
         }
         let worse: Vec<&str> = best
@@ -89,7 +89,7 @@ impl Reporting<'_> {
             .collect();
         if !worse.is_empty() {
             self.doubt(format!(
-                "For {} of {} drugs, predictions are further off than the mean of the drug would be: {}.",
+                "For {} of {} drugs, predictions are worse than the mean of the drug: {}.",
                 worse.len(),
                 best.per_drug.len(),
                 listed(&worse, 4)
@@ -117,7 +117,8 @@ impl Reporting<'_> {
             self.doubt(format!("{} failed and is left out.", failed.name));
         }
         if evaluation.kind == SplitKind::LPO {
-            self.doubt("The cell lines and drugs of the test sets are known to the models: the figures say nothing of new ones.");
+            self.doubt("The cell lines and drugs of the test sets are known to the models: the figures do not apply to new cell \
+                lines or drugs.");
         }
     }
 
@@ -130,7 +131,7 @@ impl Reporting<'_> {
             self.finding(
                 format!("{within:.2}"),
                 format!(
-                    "of the variance among cell lines of a drug is explained by {}, the best model{range}",
+                    "of the variance among the cell lines of a drug is explained by {}, the best model{range}",
                     best.name
                 ),
             );
@@ -144,23 +145,22 @@ impl Reporting<'_> {
         if let Some(reference) = ceiling.and_then(|ceiling| ceiling.per_drug_pearson) {
             self.finding(
                 format!("{reference:.2}"),
-                "is what a second laboratory's measurements of the same pairs achieve",
+                "mean correlation that a second laboratory's measurements of the same pairs reach",
             );
         }
         let naive = rows.iter().find(|row| row.naive);
         let beside = naive.map_or_else(String::new, |naive| {
-            let value = |row: &LeaderboardRow| row.metrics.r2_within_drug().map_or("–".into(), |v| format!("{v:.3}"));
+            let value = |row: &LeaderboardRow| {
+                row.metrics.r2_within_drug().map_or("–".into(), |v| format!("{v:.3}"))
+            };
             format!(
-                " The best predictor that knows no features ({}) has an R² within drugs of {}, the best model {}.",
+                " The best predictor without features ({}) has an R² within drugs of {}, the best model {}.",
                 naive.name,
                 value(naive),
                 value(best)
             )
         });
-        self.say(format!(
-            "Every figure of performance is of predictions for {}, made by models that had no part in them.{beside}",
-            unseen(kind)
-        ));
+        self.say(format!("Every performance figure is for {}.{beside}", unseen(kind)));
     }
 
     fn density(&self, model: &ModelEvaluation) -> Density {
@@ -219,12 +219,12 @@ impl Reporting<'_> {
         }
     }
 
-    /// The target pathway of every drug that has one.
+    /// The target pathway of every drug with a known pathway.
     pub(super) fn pathways(&self) -> HashMap<String, String> {
         self.labels("target_pathway")
     }
 
-    /// What a group of the drugs' table says of each drug.
+    /// The value of a group of the drug table for each drug.
     pub(super) fn labels(&self, group: &str) -> HashMap<String, String> {
         let drugs = self.screen.table(1);
         let Some(group) = drugs.group(group) else { return HashMap::new() };
@@ -276,7 +276,7 @@ fn leaderboard(evaluation: &Evaluation, rows: &[LeaderboardRow], ceiling: Option
     ];
     if let Some(ceiling) = ceiling {
         notes.push(format!(
-            "The ceiling is what a second study achieves as a predictor, on {} pairs that both measured.",
+            "The ceiling is the score of a second study as a predictor, on {} pairs that both studies measured.",
             super::thousands(ceiling.pairs)
         ));
     }
@@ -298,11 +298,11 @@ fn calibration(model: &ModelEvaluation) -> Calibration {
     Calibration {
         model: model.name.clone(),
         points: model.calibration.iter().map(point).collect(),
-        note: "Split-conformal intervals on responses that no part of the model had seen.".into(),
+        note: "Split-conformal intervals, on responses that the model had not seen.".into(),
     }
 }
 
-/// What a split's test sets consist of.
+/// The content of the test sets of a split.
 fn unseen(kind: SplitKind) -> String {
     format!("{} that no model had seen", kind.grouping().unseen())
 }

@@ -1,3 +1,5 @@
+//! The part of a report on an explanation: features, mechanisms and methods.
+
 use halfmax_explain::{Explanation, MechanismEvidence, Spreads};
 use halfmax_mechanisms::{Direction as Expected, DrugClass, Mechanism as Known, Reading};
 use halfmax_report::{
@@ -8,17 +10,17 @@ use halfmax_report::{
 use super::{Reporting, thousands};
 use crate::explain::{ModelExplanation, ranked};
 
-/// Drugs that a mechanism's page names.
+/// The number of drugs on the page of a mechanism.
 const DRUGS: usize = 15;
-/// Features that are shown over all drugs.
+/// The number of features shown over all drugs.
 const OVERALL: usize = 20;
-/// Genes that are named of a mechanism.
+/// The number of genes named for a mechanism.
 const GENES: usize = 5;
-/// What counts as a discovery.
+/// The false discovery rate below which a result counts as a discovery.
 const RATE: f64 = 0.05;
 
 impl Reporting<'_> {
-    /// Adds what a model's predictions rest on.
+    /// Adds the explanation of a model's predictions.
     pub fn add_explanation(&mut self, explained: &ModelExplanation) {
         self.add_groups(explained);
         if let Some(found) = &explained.found {
@@ -32,13 +34,13 @@ impl Reporting<'_> {
                 self.report.heat_map = Some(self.heat_map(explained));
                 self.summarise_explanation(explained, found);
                 self.doubt(
-                    "Mechanisms say what predictions rest on. A gene that goes with resistance need not cause it: it may stand for a \
-                     tissue or for a gene that it is expressed with.",
+                    "Mechanisms show what predictions rest on. A gene that correlates with resistance need not cause it: it may \
+                     stand for a tissue or a co-expressed gene.",
                 );
             }
             None => self.say(format!(
-                "Models of this family say no contributions of single features, so that mechanisms of {} can only be \
-                 judged by exchanging their genes among cell lines.",
+                "Models of this family give no contributions of single features. Mechanisms of {} can only be judged by \
+                 exchanging their genes among cell lines.",
                 explained.model
             )),
         }
@@ -55,8 +57,8 @@ impl Reporting<'_> {
             measure: "rise of RMSE when exchanged among cell lines".into(),
             groups: explained.groups.iter().map(group).collect(),
             note:
-                "The features of whole cell lines change places, three times; all responses are those of the \
-                   training, so this says what the model relies on, not how well that holds elsewhere."
+                "The features of whole cell lines are exchanged three times. All responses come from the training, so this \
+                 shows what the model relies on, not how well that works elsewhere."
                     .into(),
         });
     }
@@ -79,7 +81,7 @@ impl Reporting<'_> {
             title: format!("Features of {} over all drugs", explained.model),
             measure: format!("mean |contribution|, {}", self.report.response),
             groups: means.iter().take(OVERALL).map(group).collect(),
-            note: "The mean over all drugs and cell lines, with what all drugs share.".into(),
+            note: "The mean over all drugs and cell lines, including what all drugs share.".into(),
         });
     }
 
@@ -137,7 +139,7 @@ impl Reporting<'_> {
         }
         HeatMap {
             measure: "Contribution of each mechanism's genes to the predictions for a drug, in per cent of their spread, adjusted for \
-                      tissue and general sensitivity; above 0 more of the mechanism makes resistant"
+                      tissue and general sensitivity; above 0, more of the mechanism confers resistance"
                 .into(),
             mechanisms: columns,
             groups,
@@ -148,10 +150,10 @@ impl Reporting<'_> {
     fn mechanism(&self, explained: &ModelExplanation, set: usize) -> Mechanism {
         let known = &explained.catalogue.list[set];
         let genes = [
-            ("more of it resists", &known.up),
-            ("less of it resists", &known.down),
-            ("changed, it resists", &known.altered),
-            ("tells that the mechanism is at work", &known.markers),
+            ("more confers resistance", &known.up),
+            ("less confers resistance", &known.down),
+            ("a change confers resistance", &known.altered),
+            ("marks an active mechanism", &known.markers),
             ("no direction known", &known.members),
         ];
         let gene_set = |(change, genes): (&str, &Vec<String>)| {
@@ -172,7 +174,7 @@ impl Reporting<'_> {
         }
     }
 
-    /// The drugs for which a mechanism stands out most.
+    /// The drugs with the most significant results for a mechanism.
     fn drugs_of(&self, explained: &ModelExplanation, set: usize) -> Vec<MechanismDrug> {
         let mut found: Vec<(f64, MechanismDrug)> = (0..explained.names.len())
             .filter_map(|partner| {
@@ -223,7 +225,7 @@ impl Reporting<'_> {
             format!("Mechanisms that stand out for most drugs: {}.", named.join(", "))
         };
         self.say(format!(
-            "Predictions of {}, fitted to all responses, for {} drugs and the cell lines it was fitted to, are taken apart into \
+            "Predictions of {}, fitted to all responses, for {} drugs and the cell lines it was fitted to, are split into the \
              contributions of {} features. {most}",
             explained.model,
             thousands(explained.names.len()),
@@ -235,7 +237,7 @@ impl Reporting<'_> {
         if let Some(found) = &explained.found {
             let method = format!("Contributions of features: {}.", found.method);
             self.note(
-                "What contributes",
+                "Contributions",
                 &[
                     &method,
                     "A drug's features are ranked by the mean of their |contribution| over the cell lines. A feature points to \
@@ -245,33 +247,33 @@ impl Reporting<'_> {
             self.note(
                 "Confounders",
                 &[
-                    "General sensitivity is the mean of a cell line's predictions over all other drugs. Since contributions add up, \
-                     those to general sensitivity are known exactly, and are taken from a drug's own as far as its predictions \
-                     follow general sensitivity; then the mean of every tissue is taken off. Ranks and mechanisms are shown \
-                     before and after.",
+                    "General sensitivity is the mean of a cell line's predictions over all other drugs. Contributions add up, \
+                     so those to general sensitivity are known exactly. They are subtracted from a drug's contributions to the extent \
+                     that its predictions follow general sensitivity. Then the mean of every tissue is subtracted. Ranks and mechanisms \
+                     are shown before and after.",
                 ],
             );
             self.note(
                 "Tests of mechanisms",
                 &[
                     "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
-                     sum|, so that contributions which cancel do not count.",
-                    "Competitive test: beside random sets whose features match those of the mechanism in number, kind, mean and \
-                     variance, and are chosen to be about as correlated with each other, since sums over features that go together vary \
-                     more. Adjusted for the confounders.",
-                    "Self-contained test: whether measured responses, within tissues and less what general sensitivity \
-                     explains, correlate with the mechanism's features at all; cell lines of a tissue are permuted, so that features stay \
-                     as correlated as they are. No model has a part in it.",
-                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The least p is one over \
-                     the number of random sets plus one: with many tests and few sets nothing can be found.",
-                    "Whether the direction agrees is by the catalogue for the drug's classes, weighted by how much \
-                     predictions depend on each gene.",
+                     sum|, so contributions that cancel do not count.",
+                    "Competitive test: the mechanism is compared with random sets. Their features match those of the mechanism \
+                     in number, kind, mean and variance. They are about as correlated with each other, since sums over correlated features \
+                     vary more. The test is adjusted for the confounders.",
+                    "Self-contained test: do measured responses correlate with the mechanism's features at all? Responses are \
+                     taken within tissues, without the part that general sensitivity explains. Cell lines of a tissue are permuted, so \
+                     features stay correlated. The test uses no model.",
+                    "q is the false discovery rate among all drugs and mechanisms (Benjamini and Hochberg 1995). The smallest \
+                     possible p is one over the number of random sets plus one: many tests with few sets can find nothing.",
+                    "The catalogue for the drug's classes gives the expected direction. Genes are weighted by how much \
+                     predictions depend on them.",
                 ],
             );
         } else {
             self.note(
-                "What contributes",
-                &["The family of this model says no contributions of features. Groups of features are exchanged among \
+                "Contributions",
+                &["The family of this model gives no contributions of features. Groups of features are exchanged among \
                    whole cell lines instead."],
             );
         }
@@ -285,8 +287,7 @@ impl Reporting<'_> {
             .collect();
         if !without.is_empty() && explained.found.is_some() {
             let text = if without.len() == explained.catalogue.list.len() {
-                "None of the model's features is of a gene that a mechanism of the catalogue names: mechanisms are \
-                 unavailable."
+                "No feature of the model belongs to a gene of a mechanism in the catalogue: mechanisms are unavailable."
                     .to_owned()
             } else {
                 format!("The model has no feature of: {}.", without.join("; "))
@@ -299,9 +300,9 @@ impl Reporting<'_> {
         self.note(
             "Limits",
             &[
-                "A contribution says what a model relies on. It does not prove a cause: genes that go together share \
-                 contributions, and what models of cell lines learn need not hold in patients.",
-                "Research use only. Strategies are those that the literature discusses, for research, and no advice on treatment.",
+                "A contribution shows what a model relies on. It does not prove a cause: correlated genes share contributions, \
+                 and findings in cell lines need not hold in patients.",
+                "Research use only. Strategies come from the research literature. They are not advice on treatment.",
             ],
         );
     }
@@ -315,7 +316,7 @@ fn direction(effect: f64) -> Direction {
     }
 }
 
-/// 1 where more of a mechanism makes resistant, else −1.
+/// 1 if more of a mechanism confers resistance, else −1.
 fn sign_of(explained: &ModelExplanation, evidence: &MechanismEvidence) -> f64 {
     if explained.upwards * evidence.adjusted.effect < 0.0 { -1.0 } else { 1.0 }
 }
@@ -337,7 +338,7 @@ fn cell(explained: &ModelExplanation, partner: usize, set: usize) -> Option<Heat
     Some(HeatCell {
         value: if spread > 0.0 { 100.0 * sign * evidence.adjusted.attribution / spread } else { 0.0 },
         q,
-        // The direction of what does not stand out says nothing.
+        // The direction of an insignificant result has no meaning.
         agreement: if stands_out { agreement(evidence) } else { Agreement::Unknown },
     })
 }
@@ -371,11 +372,11 @@ fn features(
                 .find_map(|reading| expected(&explained.catalogue.list, reading, classes)),
         }
     };
-    // Both in the order of importance.
+    // Both lists are in the order of importance.
     ranked(&own.importance).into_iter().zip(&own.spreads).map(feature).collect()
 }
 
-/// The direction that a mechanism which concerns a drug expects of a feature.
+/// The direction of a feature that a mechanism relevant to a drug predicts.
 fn expected(known: &[Known], reading: &Reading, classes: &[&DrugClass]) -> Option<Direction> {
     let concerning = known.iter().filter(|mechanism| mechanism.concerns(classes));
     let said = concerning
@@ -413,7 +414,7 @@ fn mechanisms(explained: &ModelExplanation, partner: usize) -> Vec<DrugMechanism
     found
 }
 
-/// What can be tried against a mechanism, in the report's form.
+/// The strategies against a mechanism, in the form of the report.
 pub fn strategy(known: &halfmax_mechanisms::CounterStrategy) -> Strategy {
     Strategy {
         text: known.text.clone(),

@@ -1,4 +1,4 @@
-//! What was learnt from all curves of a file, in words.
+//! The values learnt from all curves of a file, in words.
 
 use std::path::Path;
 
@@ -6,16 +6,16 @@ use halfmax_dose::Learnt;
 
 use super::words::{decimals, digits};
 
-/// What curves were learnt from.
+/// The source of the learnt values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LearntFrom {
-    /// All curves of a file, reading by reading.
+    /// All curves of a file, from single readings.
     Curves,
-    /// All drugs alone of a file, by the means of their doses.
+    /// All single-drug curves of a file, from the means of their doses.
     DrugsAlone,
 }
 
-/// What was learnt: what it is of, and its value.
+/// The learnt values, each with its name.
 pub fn learnt_facts(from: LearntFrom, learnt: &Learnt) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     if let Some([mean, spread]) = learnt.ln_hill {
@@ -29,7 +29,7 @@ pub fn learnt_facts(from: LearntFrom, learnt: &Learnt) -> Vec<(&'static str, Str
     }
     if let Some(spread) = learnt.batches {
         let name = match learnt.batches_not_told {
-            true => "batches, which no column tells apart, differ by",
+            true => "batches, which no column names, differ by",
             false => "batches differ by",
         };
         facts.push((name, format!("{:.0} %", 100.0 * spread)));
@@ -44,7 +44,7 @@ pub fn learnt_facts(from: LearntFrom, learnt: &Learnt) -> Vec<(&'static str, Str
     facts
 }
 
-/// What was learnt from all curves of a file, and is used for each, in a sentence; nothing if nothing was.
+/// A sentence on the values learnt from all curves of a file and used for each curve; `None` if nothing was learnt.
 pub fn learnt_in_words(file: &Path, from: LearntFrom, learnt: &Learnt) -> Option<String> {
     let facts = learnt_facts(from, learnt);
     if facts.is_empty() {
@@ -52,7 +52,7 @@ pub fn learnt_in_words(file: &Path, from: LearntFrom, learnt: &Learnt) -> Option
     }
     let said: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
     Some(format!(
-        "{}: learnt from {}: {}; curves whose own readings say little of it are drawn there",
+        "{}: learnt from {}: {}; curves with uninformative readings are drawn towards it",
         file.display(),
         match from {
             LearntFrom::Curves => "all curves",

@@ -1,4 +1,4 @@
-//! The report of a run, one HTML file.
+//! The report of a run: one HTML file.
 
 mod blocks;
 mod curves;
@@ -28,20 +28,20 @@ pub use samples::SampleTables;
 pub use svg::SvgFolder;
 pub use words::drug_letter;
 
-/// Warnings of the data that the first page repeats.
+/// The number of data warnings repeated on the first page.
 const MOST_WARNINGS: usize = 3;
 
-/// A report that is being put together.
+/// A report under construction.
 pub struct Reporting<'a> {
     screen: &'a Screen,
     target: &'a Target,
     report: Report,
-    /// For each drug that has a page its position in the report.
+    /// For each drug with a page, the position of the page in the report.
     drug_at: HashMap<String, usize>,
 }
 
 impl<'a> Reporting<'a> {
-    /// A report of a run that has said nothing yet.
+    /// The report of a run, without results.
     pub fn new(config: &Config, manifest: &Manifest, loaded: &'a Loaded) -> Result<Self> {
         let Loaded { screen, target, .. } = loaded;
         let configuration = toml::to_string(&config.clone().without_folders())
@@ -77,11 +77,11 @@ impl<'a> Reporting<'a> {
         Ok(reporting)
     }
 
-    /// Says what was trained.
+    /// Adds the trained model.
     pub fn add_training(&mut self, model: &str, family: &str) {
         self.say(format!(
-            "{model} (family {family}) was trained on all responses. How well it predicts what it has not seen is \
-             what `halfmax evaluate` tells."
+            "{model} (family {family}) was trained on all responses. Evaluate the configuration to learn how well it predicts \
+             unseen data (`halfmax evaluate`)."
         ));
     }
 
@@ -94,7 +94,7 @@ impl<'a> Reporting<'a> {
         self.report.summary.paragraphs.push(paragraph.into());
     }
 
-    /// Says what a reader should doubt.
+    /// Adds a doubt for the reader.
     fn doubt(&mut self, sentence: impl Into<String>) {
         self.report.summary.doubts.push(sentence.into());
     }
@@ -108,7 +108,7 @@ impl<'a> Reporting<'a> {
         self.report.notes.sections.push(NoteSection { heading: heading.into(), paragraphs });
     }
 
-    /// The page of a drug, made if it is not there yet.
+    /// The page of a drug, created if it does not exist yet.
     fn drug(&mut self, name: &str) -> &mut Drug {
         let at = *self.drug_at.entry(name.to_owned()).or_insert_with(|| {
             self.report.drugs.push(Drug { name: name.to_owned(), ..Drug::default() });

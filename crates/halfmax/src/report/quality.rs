@@ -11,16 +11,16 @@ use halfmax_report::{
 
 use super::{fact, thousands};
 
-/// At most as many rows has a table.
+/// The maximum number of rows of a table.
 const MOST_ROWS: usize = 3_000;
 
-/// What was found in one file, or in all files of a configuration.
+/// The quality of one file, or of all files of a configuration.
 pub struct Looked<'a> {
-    /// The quality of its data.
+    /// The quality of the data.
     pub quality: &'a Quality,
-    /// What reading it said.
+    /// The notes from reading.
     pub notes: Vec<String>,
-    /// What reading it warned of.
+    /// The warnings from reading.
     pub warnings: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ fn coverage(responses: &ResponseQuality) -> QualityChapter {
             thousands(rows),
             thousands(columns),
             if picture.rows < rows || picture.columns < columns {
-                "; each cell of the picture stands for several pairs, and is the darker the more of them are measured"
+                "; each cell of the picture stands for several pairs; a darker cell has more measured pairs"
             } else {
                 ""
             }
@@ -166,7 +166,7 @@ fn distribution(responses: &ResponseQuality) -> QualityChapter {
     let title = format!("{}: {} measurements", responses.response, thousands(responses.measurements));
     let mut parts = vec![histogram(title, &distribution.histogram), QualityPart::Facts(facts.to_vec())];
     if distribution.groupings.is_empty() {
-        parts.push(note("No column tells plates, experiments, studies or tissues apart."));
+        parts.push(note("No column names plates, experiments, studies or tissues."));
     }
     parts.extend(distribution.groupings.iter().flat_map(|own| grouping(own, responses)));
     chapter("Distribution", parts)
@@ -174,7 +174,7 @@ fn distribution(responses: &ResponseQuality) -> QualityChapter {
 
 fn grouping(grouping: &Grouping, responses: &ResponseQuality) -> Vec<QualityPart> {
     let number = |value: Option<f64>| value.map_or(TableValue::Missing, TableValue::Number);
-    // Nothing of a tissue is left once the medians of its cell lines are taken out.
+    // Subtracting the medians of cell lines removes the whole effect of a tissue.
     let is_technical = grouping.nature == GroupNature::Technical;
     let rows = grouping.groups.iter().map(|group| {
         let mut row = vec![
@@ -192,10 +192,9 @@ fn grouping(grouping: &Grouping, responses: &ResponseQuality) -> Vec<QualityPart
         TableColumn::Words("group".into()),
         TableColumn::Numbers("measurements".into()),
         TableColumn::Numbers("median".into()),
-        TableColumn::Numbers(format!("shift, {}s taken out (MADs)", responses.partner)),
+        TableColumn::Numbers(format!("shift, {}s removed (MADs)", responses.partner)),
     ];
-    columns
-        .extend(is_technical.then(|| TableColumn::Numbers("shift, cell lines taken out, too (MADs)".into())));
+    columns.extend(is_technical.then(|| TableColumn::Numbers("shift, cell lines removed too (MADs)".into())));
     columns.push(TableColumn::Spreads(responses.response.clone()));
     columns.push(TableColumn::Words("remark".into()));
     let shown = grouping.groups.len();
@@ -273,9 +272,9 @@ fn repeats_by_drug(agreement: &Agreement, partner: &str) -> Option<QualityPart> 
 
 fn outliers(outliers: &Outliers) -> Vec<QualityPart> {
     let mut parts = vec![text(&format!(
-        "Each response is compared with what the medians of its drug and of its cell line let expect. Half of the responses \
-             are within {:.3} of that: one MAD. {} are 8 MADs or more away, {} of them 20 or more. A few are biology: a drug \
-             that works in a few cell lines only.",
+        "Each response is compared with the value expected from the medians of its drug and its cell line. Half of the \
+         responses are within {:.3} of that value: one MAD. {} are 8 MADs or more away, {} of them 20 or more. A few are \
+         biology: a drug that works in a few cell lines only.",
         outliers.mad,
         thousands(outliers.count),
         thousands(outliers.far)
@@ -298,7 +297,7 @@ fn outliers(outliers: &Outliers) -> Vec<QualityPart> {
     ];
     let rows = outliers.worst.iter().map(row).collect();
     parts.extend(table(
-        "Responses far from what is expected, the farthest first".into(),
+        "Responses far from the expected value, the farthest first".into(),
         "responses",
         columns,
         rows,
@@ -316,7 +315,7 @@ fn same_responses(responses: &ResponseQuality) -> QualityChapter {
     for (twins, what, side) in sides {
         parts.push(QualityPart::Heading(capitalised(&what)));
         match twins {
-            None => parts.push(note(&format!("There are too many {what} to compare each with each."))),
+            None => parts.push(note(&format!("There are too many {what} to compare every pair."))),
             Some(twins) if twins.is_empty() => {
                 parts.push(text(&format!("No two {what} have the same responses.")))
             }
@@ -412,7 +411,7 @@ fn features(features: &FeatureQuality) -> Vec<QualityPart> {
 
 fn join(join: &Join) -> Vec<QualityPart> {
     let facts = vec![
-        fact("Taken for", &join.role),
+        fact("Read as", &join.role),
         fact(&format!("Used {}", join.what), &thousands(join.used)),
         fact("Not used", &thousands(join.unused.len())),
     ];
@@ -429,23 +428,26 @@ fn terms() -> QualityChapter {
     let terms = [
         (
             "MAD",
-            "Median absolute deviation: half of the values are closer to the median than this. Of a normal distribution, 0.67 standard deviations.",
+            "Median absolute deviation: half of the values are closer to the median than this. In a normal distribution, it is \
+             0.67 standard deviations.",
         ),
         (
             "Median polish",
-            "Takes the medians of drugs and of cell lines out in turn, until only what neither explains is left. Wrong values hardly move medians.",
+            "Subtracts the medians of drugs and of cell lines in turn, until neither explains the rest. Wrong values hardly \
+             move medians.",
         ),
         (
             "Shift",
-            "How far the median of a group is from that of the others, once what its drugs (and its cell lines) let expect is taken out, in MADs of what is left.",
+            "The difference between the median of a group and that of the others, in MADs. The medians of drugs (and cell \
+             lines) are subtracted first.",
         ),
         (
             "Median profile",
-            "Of each feature the median over all cell lines. A cell line that hardly correlates with it is unlike the others.",
+            "The median of each feature over all cell lines. A cell line that hardly correlates with it is unlike the others.",
         ),
         (
             "Same profile",
-            "Two names whose features correlate by more than 0.999, feature by feature standardised: one sample under two names, or a copied row.",
+            "Two names whose standardised features correlate by more than 0.999: one sample under two names, or a copied row.",
         ),
         ("Box", "The line is the median, the box holds the middle half, the whiskers reach from 5 to 95 %."),
     ];

@@ -1,3 +1,5 @@
+//! Pages of single cell lines: predicted drugs and the mechanisms behind them.
+
 use std::collections::BTreeMap;
 
 use halfmax_core::{Domain, EntityTable, FittedModel, Result};
@@ -9,24 +11,24 @@ use super::explanation::strategy;
 use super::{Reporting, fact};
 use crate::explain::ModelExplanation;
 
-/// Drugs that are shown as predicted to work, and not to.
+/// The number of drugs shown as predicted to work, and as predicted not to work.
 const WORKS: usize = 6;
 const FAILS: usize = 4;
-/// Mechanisms that are shown for and against a drug.
+/// The number of mechanisms shown for and against a drug.
 const ARGUMENTS: usize = 3;
 
-/// Where cell lines to show are: the tables of the model's sides, and positions in the first of them.
+/// The cell lines to show: the tables of the model's sides, and positions in the first table.
 pub struct SampleTables<'a> {
     /// The tables.
     pub tables: Vec<&'a EntityTable>,
     /// The cell lines.
     pub cells: Vec<u32>,
-    /// How wide prediction intervals are, where the model has them.
+    /// The widths of prediction intervals, if the model has intervals.
     pub widths: Option<Widths>,
 }
 
 impl Reporting<'_> {
-    /// Adds a page for each of some cell lines.
+    /// Adds a page for each of the cell lines.
     pub fn add_samples(
         &mut self,
         model: &dyn FittedModel,
@@ -67,7 +69,7 @@ struct Page<'a> {
     samples: &'a Samples,
     shown: &'a SampleTables<'a>,
     known: &'a [Vec<f32>],
-    /// Which of the samples.
+    /// The position of the sample.
     at: usize,
 }
 
@@ -108,13 +110,13 @@ impl Page<'_> {
             facts.push(fact("Tissue", &tissue.levels[usize::from(code)]));
         }
         facts.push(fact("Model", &self.explained.model));
-        facts.push(fact("Mechanisms with the greatest part over all drugs", &self.overall()));
+        facts.push(fact("Mechanisms with the largest contribution over all drugs", &self.overall()));
         Ok(Sample {
             name: table.ids()[cell as usize].clone(),
             facts,
             notes: vec![
-                "Drugs are ordered by where the prediction stands among the measured responses of other cell lines to the \
-                 same drug. If this cell line was in the training, the model has seen its responses."
+                "Drugs are ordered by the rank of the prediction among the measured responses of other cell lines to the same \
+                 drug. If this cell line was in the training, the model has seen its responses."
                     .into(),
             ],
             works: works.iter().map(drug).collect(),
@@ -122,7 +124,7 @@ impl Page<'_> {
         })
     }
 
-    /// The mechanisms whose |contribution| is greatest in the mean over all drugs.
+    /// The mechanisms with the largest mean |contribution| over all drugs.
     fn overall(&self) -> String {
         let partners = self.explained.partners.len();
         let mut sums = vec![0.0; self.explained.sets.len()];
@@ -139,7 +141,7 @@ impl Page<'_> {
         order.iter().take(3).map(named).collect::<Vec<_>>().join("; ")
     }
 
-    /// The share of a drug's training responses that are nearer to the sensitive end than the prediction.
+    /// The fraction of a drug's training responses that are nearer to the sensitive end than the prediction.
     fn share_that_responds_better(&self, partner: usize) -> f64 {
         let values = &self.known[partner];
         let predicted = self.samples.predicted[partner][self.at];
@@ -192,7 +194,7 @@ impl Page<'_> {
         self.samples.arguments(partner, self.at, &self.explained.sets)
     }
 
-    /// The feature that says most against a drug and the one that says most for it, among those of mechanisms.
+    /// Among the features of mechanisms, the strongest feature against a drug and the strongest feature for it.
     fn decisive(&self, partner: usize) -> Vec<u32> {
         let arguments = self.arguments(partner);
         let parts = || {
@@ -210,7 +212,7 @@ impl Page<'_> {
         [most(up), most(-up)].into_iter().flatten().collect()
     }
 
-    /// Another value of a feature, and what that would be in words.
+    /// An alternative value of a feature, with its description.
     fn otherwise(&self, feature: u32) -> Option<(f32, String)> {
         let found = self.explained.found.as_ref()?;
         let described = &self.samples.space.features[feature as usize];
@@ -244,7 +246,7 @@ impl Page<'_> {
         }
     }
 
-    /// What is known of a feature of the cell line, in words.
+    /// The value of a feature of the cell line, in words.
     fn value(&self, feature: u32) -> String {
         let described = &self.samples.space.features[feature as usize];
         let value = self.samples.values.raw[[feature as usize, self.at]];

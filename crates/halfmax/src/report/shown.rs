@@ -1,46 +1,46 @@
-//! Which of many pictures a page shows: the first of an order, and a random sample of the others.
+//! The selection of pictures for a page: the first in an order, and a random sample of the others.
 
 use halfmax_core::Seed;
 
-/// At most so many bytes a page may have.
+/// The maximum size of a page in bytes.
 pub const MOST_BYTES: usize = 10_000_000;
 
-/// One that may be shown.
+/// A candidate.
 #[derive(Clone, Debug)]
 struct Offered<T> {
-    /// Smaller comes first.
+    /// The rank; smaller ranks come first.
     rank: (u8, f64),
     at: usize,
     what: T,
 }
 
-/// Keeps the first of an order and a random sample, however many are offered, in bounded memory.
+/// Keeps the first candidates in an order and a random sample, in bounded memory for any number of candidates.
 #[derive(Clone, Debug)]
 pub struct Shown<T> {
     most: usize,
     first: Vec<Offered<T>>,
-    /// With their draws, of which the smallest are kept: each of those offered is as likely.
+    /// The sample with random draws. The smallest draws are kept, so every candidate is equally likely.
     sample: Vec<(u64, Offered<T>)>,
-    /// The last rank and the last draw that were kept, once so many were: what does not come before them is not shown.
+    /// The last kept rank and draw, once the places are full. A candidate after both is not shown.
     last: Option<((u8, f64), u64)>,
     seed: Seed,
     offered: usize,
 }
 
-/// Of the places one in so many is for the sample.
+/// One in this many places is for the sample.
 const SAMPLE_OF: usize = 5;
 
 impl<T: Clone> Shown<T> {
-    /// Keeps at most so many.
+    /// A selection of at most this many candidates.
     pub fn new(most: usize, seed: Seed) -> Self {
         Self { most: most.max(1), first: Vec::new(), sample: Vec::new(), last: None, seed, offered: 0 }
     }
 
-    /// Offers one. `make` is called only where it may be shown.
+    /// Offers a candidate. Calls `make` only if the candidate may be shown.
     pub fn offer(&mut self, rank: (u8, f64), make: impl FnOnce() -> T) {
         let at = self.offered;
         self.offered += 1;
-        // A number that is none would have no place in an order.
+        // NaN has no place in an order.
         let rank = (rank.0, if rank.1.is_nan() { f64::INFINITY } else { rank.1 });
         let draw = self.seed.derive(at as u64).value();
         let is_first = self.last.is_none_or(|(last, _)| before(rank, last));
@@ -72,12 +72,12 @@ impl<T: Clone> Shown<T> {
             self.first.last().zip(self.sample.last()).filter(|_| full).map(|(a, (b, _))| (a.rank, *b));
     }
 
-    /// How many were offered.
+    /// The number of offered candidates.
     pub fn offered(&self) -> usize {
         self.offered
     }
 
-    /// At most so many, in their order, and how many of them are a random sample of those that do not come first.
+    /// At most this many candidates, in their order, and the number of them that come from the random sample.
     pub fn chosen(&mut self, most: usize) -> (Vec<T>, usize) {
         self.prune();
         let most = most.min(self.most);
@@ -101,7 +101,7 @@ fn before(a: (u8, f64), b: (u8, f64)) -> bool {
     a.0 < b.0 || (a.0 == b.0 && a.1 < b.1)
 }
 
-/// Renders a page with so many pictures, with fewer until it is small enough. Returns the page.
+/// Renders a page with this many pictures, then with fewer pictures until it is small enough. Returns the page.
 pub fn within_limit(most: usize, mut page: impl FnMut(usize) -> String) -> String {
     let mut count = most;
     loop {
@@ -120,12 +120,12 @@ mod tests {
 
     fn offered(count: usize, most: usize) -> Shown<usize> {
         let mut shown = Shown::new(most, Seed::new(1));
-        // Worse towards the middle of the file.
+        // The worst ranks lie in the middle of the file.
         (0..count).for_each(|at| shown.offer((0, at.abs_diff(count / 2) as f64), || at));
         shown
     }
 
-    /// Whatever the order in which they are offered, the same come first.
+    /// The selection does not depend on the order of the offers.
     #[test]
     fn the_first_are_found_in_any_order() {
         for step in [1, 7, 377, 9_999] {
@@ -155,7 +155,7 @@ mod tests {
         sample.dedup();
         assert!(sample.len() == 20 && sample[0] < 2_500 && sample[19] > 7_500, "{sample:?}");
         assert!(sample.iter().all(|at| at.abs_diff(5_000) > 39));
-        // Fewer, where the page would be too large.
+        // Fewer pictures if the page would be too large.
         assert_eq!(offered(10_000, 100).chosen(10).0.len(), 10);
     }
 

@@ -1,4 +1,4 @@
-//! A folder of SVG files, one for each picture.
+//! A folder of SVG files, one per picture.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use halfmax_core::Result;
 use halfmax_data::{OutputSet, write_meanwhile};
 
-/// A folder that pictures are written into.
+/// A folder for pictures.
 pub struct SvgFolder {
     folder: PathBuf,
-    /// The names given, in small letters: some file systems do not tell capitals apart.
+    /// The names in use, in lower case: some file systems ignore case.
     used: HashSet<String>,
 }
 
-/// Names of files are no longer, so that every file system takes them.
+/// The maximum length of a file name, so that every file system accepts it.
 const LONGEST: usize = 100;
 
 impl SvgFolder {
-    /// A folder that gets its name with the other files of a command.
+    /// A folder that appears together with the other files of a command.
     pub fn of(files: &OutputSet, folder: &Path) -> Result<Self> {
         Ok(Self { folder: files.folder(folder)?, used: HashSet::new() })
     }
 
-    /// A path for a picture of what these names say; never the same twice.
+    /// A new path for a picture with these names; no path occurs twice.
     pub fn place(&mut self, names: &[&str]) -> PathBuf {
         let wished = file_name(names);
         let numbered = (2_u32..).map(|number| format!("{wished}-{number}"));
@@ -37,7 +37,7 @@ impl SvgFolder {
     }
 }
 
-/// Names joined by two underscores, with hyphens for what is not a letter, a digit or one of `-_.+`.
+/// Names joined by two underscores. Hyphens replace characters other than letters, digits and `-_.+`.
 fn file_name(names: &[&str]) -> String {
     let safe = |name: &&&str| {
         let plain = |c: char| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
@@ -53,7 +53,7 @@ fn file_name(names: &[&str]) -> String {
         joined.push(character);
     }
     let joined = joined.trim_end_matches(['.', '-']);
-    // Names of devices under Windows are all shorter.
+    // All reserved device names of Windows are shorter.
     if joined.chars().count() < 5 { format!("picture_{joined}") } else { joined.to_owned() }
 }
 

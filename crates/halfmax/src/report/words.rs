@@ -1,4 +1,4 @@
-//! Numbers and intervals in words, as pages of pictures have them.
+//! Numbers and intervals in the words of pages with pictures.
 
 /// Three significant digits, without zeros at the end.
 pub fn digits(value: f64) -> String {
@@ -23,7 +23,7 @@ pub fn decimals(value: f64) -> String {
     if text == "−0.00" { "0.00".into() } else { text }
 }
 
-/// An interval; what is NaN is open. Nothing where both ends are.
+/// An interval. A NaN end is open. Empty if both ends are open.
 pub fn interval([low, high]: [f64; 2], word: fn(f64) -> String) -> String {
     match (low.is_finite(), high.is_finite()) {
         (true, true) => format!("{} to {}", word(low), word(high)),
@@ -33,7 +33,7 @@ pub fn interval([low, high]: [f64; 2], word: fn(f64) -> String) -> String {
     }
 }
 
-/// A text that begins with a capital letter.
+/// The text with a capital first letter.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

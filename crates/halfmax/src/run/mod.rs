@@ -1,4 +1,4 @@
-//! A run on disk: what an interrupted one leaves, and goes on from.
+//! A run on disk, and the saved state from which an interrupted run continues.
 
 mod beside;
 mod resume;

@@ -1,5 +1,5 @@
-//! What a run that was interrupted leaves beside its place, so that the same command goes on from there: the trials of a
-//! search, and the states of fits that take long.
+//! The state that an interrupted run saves beside its output, so that the same command can continue: the trials of a search, and the
+//! checkpoints of long fits.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,77 +14,77 @@ use crate::config::Config;
 
 /// The trials and checkpoints of a run.
 pub struct RunState {
-    /// The trials of its search.
+    /// The trials of the search.
     pub trials: Trials,
-    /// The states of its fits; none for a run that is not to be gone on with.
+    /// The checkpoints of fits; `None` for a run that cannot be continued.
     pub checkpoints: Option<Checkpoints>,
 }
 
 impl RunState {
-    /// Of a run that will be at `out`, with what one there left that was interrupted.
+    /// Opens the state of a run with the output `out`, including the state of an interrupted run.
     ///
     /// # Errors
-    /// If what was left is of another configuration, or cannot be read.
+    /// If the saved state belongs to another configuration, or cannot be read.
     pub fn open(config: &Config, inputs: &[InputFile], out: &Path, progress: &dyn Progress) -> Result<Self> {
         let checkpoints = Checkpoints::at(beside(out, ".checkpoints"));
         if checkpoints.folder.is_dir() {
-            progress.note(&format!("{}: going on from the checkpoints there", checkpoints.folder.display()));
+            progress.note(&format!("{}: continuing from these checkpoints", checkpoints.folder.display()));
         }
         Ok(Self { trials: Trials::open(config, inputs, out, progress)?, checkpoints: Some(checkpoints) })
     }
 
-    /// Of a run that leaves nothing, and may know some trials already.
+    /// The state of a run that saves nothing, with any known trials.
     pub fn in_memory(known: Vec<Trial>) -> Self {
         Self { trials: Trials::in_memory(known), checkpoints: None }
     }
 
-    /// The states of the run's fits.
+    /// The store of checkpoints of the run's fits.
     pub fn store(&self) -> Option<&dyn CheckpointStore> {
         self.checkpoints.as_ref().map(|checkpoints| checkpoints as &dyn CheckpointStore)
     }
 
-    /// Where all of it is, which is of no use when the run is complete.
+    /// The paths of all saved state, to remove when the run is complete.
     pub fn paths(&self) -> Vec<PathBuf> {
         let checkpoints =
             self.checkpoints.as_ref().map(|own| own.folder.clone()).filter(|path| path.exists());
         checkpoints.into_iter().chain(self.trials.path()).collect()
     }
 
-    /// Takes out the checkpoints, so that they stay.
+    /// Removes the checkpoints from this state, so that their files stay.
     pub fn without_checkpoints(&mut self) -> Option<Checkpoints> {
         self.checkpoints.take()
     }
 
-    /// Says what is kept of a run that did not come to its end.
+    /// Reports the saved state of an incomplete run.
     pub fn keep(self, progress: &dyn Progress) {
         self.trials.keep(progress);
         keep(self.checkpoints, progress);
     }
 }
 
-/// Says where checkpoints are kept, if any were written.
+/// Reports the folder of checkpoints, if any were written.
 pub fn keep(checkpoints: Option<Checkpoints>, progress: &dyn Progress) {
     if let Some(checkpoints) = checkpoints.filter(|own| own.written.load(Ordering::Relaxed)) {
         progress.note(&format!(
-            "how far training got is kept in {}: the same command goes on from there",
+            "the state of the training is kept in {}: run the same command to continue",
             checkpoints.folder.display()
         ));
     }
 }
 
-/// States of fits in a folder, each a file like that of a model.
+/// Checkpoints of fits in a folder. Each file has the format of a model file.
 pub struct Checkpoints {
     folder: PathBuf,
     written: AtomicBool,
 }
 
 impl Checkpoints {
-    /// Those in a folder, which is made when the first is kept.
+    /// The checkpoints in a folder. The first checkpoint creates the folder.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder, written: AtomicBool::new(false) }
     }
 
-    /// The file of a state: its name made fit for a file system, and part of its digest, since others may be made alike.
+    /// The file of a checkpoint: its name adapted to file systems, and a part of its digest, since adapted names may be equal.
     fn file(&self, name: &str) -> PathBuf {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let readable: String = name.chars().map(plain).take(80).collect();
@@ -108,7 +108,7 @@ impl CheckpointStore for Checkpoints {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             Error::failed(format!("{}: checkpoints cannot be kept: {error}", self.folder.display()))
                 .with_source(error)
-                .with_help("give an --out in a folder that may be written")
+                .with_help("give an output path (`--out`) in a writable folder")
         })?;
         self.written.store(true, Ordering::Relaxed);
         write_checkpoint(self.file(name), state)

@@ -4,10 +4,10 @@ use halfmax_core::Result;
 use halfmax_data::RunFolder;
 use halfmax_eval::TrainingLog;
 
-/// Writes `training.csv`, what fits reported epoch by epoch; nothing where none did.
+/// Writes `training.csv`, the reports of fits by epoch; writes nothing without reports.
 ///
 /// # Errors
-/// If something cannot be computed or written.
+/// If a value cannot be computed or the file cannot be written.
 pub fn write_training(folder: &RunFolder, logs: &[TrainingLog]) -> Result<()> {
     if logs.is_empty() {
         return Ok(());

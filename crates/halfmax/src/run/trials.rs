@@ -1,4 +1,4 @@
-//! The trials of a search for parameters on disk: kept as they are made, so that an interrupted run goes on where it was.
+//! The trials of a search for parameters on disk. Each trial is saved at once, so an interrupted run can continue.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -18,13 +18,13 @@ const TRIALS: &str = "trials.jsonl";
 
 /// The trials of a run.
 pub struct Trials {
-    /// What models look them up in and add them to.
+    /// The log that models read and extend.
     pub log: Arc<TrialLog>,
-    /// Where they are kept until the run is complete, and how many were there already.
+    /// The file that keeps the trials until the run is complete, and the number of trials found in it.
     kept: Option<(PathBuf, usize)>,
 }
 
-/// The first line of a file of trials: what they were made of.
+/// The first line of a file of trials: their provenance.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Header {
     version: String,
@@ -33,16 +33,15 @@ struct Header {
 }
 
 impl Trials {
-    /// Trials that are not kept, of a run that may know some already.
+    /// Trials that are not saved, for a run that may already have some.
     pub fn in_memory(known: Vec<Trial>) -> Self {
         Self { log: Arc::new(TrialLog::new(known, |_| Ok(()))), kept: None }
     }
 
-    /// The trials of a run that will be at `out`, with those of a run there that was interrupted. A configuration without a
-    /// search keeps none.
+    /// The trials of a run with the output `out`, including the trials of an interrupted run. A configuration without a search keeps none.
     ///
     /// # Errors
-    /// If what was left is of another configuration, or cannot be read.
+    /// If the saved state belongs to another configuration, or cannot be read.
     pub fn open(config: &Config, inputs: &[InputFile], out: &Path, progress: &dyn Progress) -> Result<Self> {
         if config.tune.is_none() {
             return Ok(Self::in_memory(Vec::new()));
@@ -56,9 +55,9 @@ impl Trials {
         };
         let known = read(&text, &path, &header)?;
         if !known.is_empty() {
-            progress.note(&format!("{}: {} trials are there already", path.display(), known.len()));
+            progress.note(&format!("{}: found {} earlier trials", path.display(), known.len()));
         }
-        // Without the last line, if it is half a trial.
+        // Drops an incomplete last line.
         write_beside(out, &path, |file| {
             line(file, &header)?;
             known.iter().try_for_each(|trial| line(file, trial))
@@ -76,7 +75,7 @@ impl Trials {
     /// The trials of a complete run.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If the trials cannot be read.
     pub fn of_run(run: &Path) -> Result<Vec<Trial>> {
         let path = run.join(TRIALS);
         let text = std::fs::read_to_string(&path)
@@ -89,15 +88,15 @@ impl Trials {
         text.lines().enumerate().map(trial).collect()
     }
 
-    /// The seconds that each trial took, in the order in which [`Self::write`] writes them.
+    /// The seconds of each trial, in the order of [`Self::write`].
     pub fn seconds(&self) -> Vec<f64> {
         self.log.trials().iter().map(|trial| trial.trial_seconds).collect()
     }
 
-    /// Writes every trial into the run's folder, without the seconds that it took: the same run has the same file.
+    /// Writes every trial into the folder of the run, without its seconds, so that equal runs have equal files.
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// If the trials cannot be written.
     pub fn write(&self, folder: &RunFolder) -> Result<()> {
         let trials = self.log.trials();
         if trials.is_empty() {
@@ -111,12 +110,12 @@ impl Trials {
         folder.write(TRIALS, &bytes)
     }
 
-    /// Where they are kept until the run is complete.
+    /// The file that keeps the trials until the run is complete.
     pub fn path(&self) -> Option<PathBuf> {
         self.kept.as_ref().map(|(path, _)| path.clone())
     }
 
-    /// Says where the trials of a run are that did not come to its end; without any, nothing is left.
+    /// Reports the file of trials of an incomplete run; removes an empty file.
     pub fn keep(self, progress: &dyn Progress) {
         let Some((path, before)) = self.kept else { return };
         match before.max(self.log.trials().len()) {
@@ -124,20 +123,20 @@ impl Trials {
                 let _ = std::fs::remove_file(path);
             }
             _ => progress.note(&format!(
-                "the trials so far are kept in {}: the same command goes on from there",
+                "the trials so far are kept in {}: run the same command to continue",
                 path.display()
             )),
         }
     }
 }
 
-/// A file's text up to its last line break: a line that is not complete was being written when the run was killed.
+/// The text of a file up to its last line break. An incomplete last line comes from a killed run.
 fn whole_lines(mut bytes: Vec<u8>, path: &Path) -> Result<String> {
     bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1));
     String::from_utf8(bytes).map_err(|error| {
         Error::data(format!("{}: is not text in UTF-8", path.display()))
             .with_source(error)
-            .with_help("give another --out, or remove that file")
+            .with_help("give another output folder (`--out`), or remove that file")
     })
 }
 
@@ -150,7 +149,7 @@ impl Header {
     }
 }
 
-/// The trials of a run that was interrupted.
+/// The trials of an interrupted run.
 fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
     let mut lines = text.lines();
     let Some(first) = lines.next() else { return Ok(Vec::new()) };
@@ -160,7 +159,7 @@ fn read(text: &str, path: &Path, expected: &Header) -> Result<Vec<Trial>> {
             "{}: holds trials of another configuration, other data or another version",
             path.display()
         ))
-        .with_help("give another --out, or remove that file"));
+        .with_help("give another output folder (`--out`), or remove that file"));
     }
     let trial = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| {
@@ -181,7 +180,7 @@ fn line(out: &mut (impl Write + ?Sized), value: &impl Serialize) -> std::io::Res
 fn cannot_keep(path: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: trials cannot be kept: {error}", path.display()))
         .with_source(error)
-        .with_help("give an --out in a folder that may be written")
+        .with_help("give an output path (`--out`) in a writable folder")
 }
 
 #[cfg(test)]
@@ -204,7 +203,7 @@ mod tests {
         let trials = open();
         let mut text = std::fs::read(&path).unwrap();
         let trial = r#"{"model":"boost","part":"0","trial":0,"share":1.0,"params":{},"rmse":1.5,"trial_seconds":2.0}"#;
-        // The run was killed within a character of the next line.
+        // The run was killed in the middle of a character of the next line.
         text.extend(format!("{trial}\n{{\"model\":\"é").as_bytes());
         text.pop();
         std::fs::write(&path, &text).unwrap();

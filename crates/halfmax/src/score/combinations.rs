@@ -1,4 +1,4 @@
-//! Scores of combinations: listed, or every one.
+//! Scores of combinations: listed combinations, or all.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use super::scorer::Scorer;
 use super::top_k::{Candidate, Selection};
 use super::{AT_A_TIME, ScoreOptions};
 
-/// Combinations that one thread scores at a time.
+/// The number of combinations that one thread scores at a time.
 const SLICE: usize = 1 << 17;
-/// The most cell lines whose best combinations are found at a time.
+/// The maximum number of cell lines whose best combinations are found at a time.
 const MAX_CELL_LINES: usize = 16;
-/// About how many scores these have together.
+/// The approximate number of scores of these cell lines together.
 const TARGET_SCORES: usize = 1 << 28;
-/// How many of these scores are held at once.
+/// The number of these scores held in memory at once.
 const MAX_CANDIDATES: usize = 1 << 24;
-/// As many slices are scored at a time as take at least half as long.
+/// If a round takes less time, the next round scores twice as many slices.
 const AT_LEAST: Duration = Duration::from_millis(500);
 
-/// Scores the combinations of a list, or every one, in every cell line or those that the list names.
+/// Scores the combinations of a list, or all combinations, in every cell line or in the cell lines of the list.
 pub fn score(
     scorer: &Scorer,
     list: Option<&TableFile>,
@@ -54,21 +54,21 @@ pub fn score(
     }
 }
 
-/// Combinations that are scored in any cell line, in slices.
+/// Combinations in slices, for scores in any cell line.
 trait Combinations: Sync {
-    /// For each slice where its combinations begin, and at last their number.
+    /// The start of each slice, followed by the number of combinations.
     fn starts(&self) -> Vec<usize>;
 
     /// The two drugs of a combination.
     fn drugs(&self, at: usize) -> [u32; 2];
 
-    /// The scores in some cell lines.
+    /// Prepares the scores in some cell lines.
     fn in_cell_lines<'a>(&'a self, cells: &'a [u32]) -> Result<Box<dyn Slices + 'a>>;
 }
 
 /// Scores in some cell lines.
 trait Slices: Sync {
-    /// The scores of a slice in one of them.
+    /// The scores of a slice in one of these cell lines.
     fn scores(&self, cell: usize, slice: usize) -> Result<Vec<f32>>;
 }
 
@@ -79,7 +79,7 @@ struct Every<'a> {
     slices: Vec<Range<usize>>,
 }
 
-/// First drugs, in ranges that make about [`SLICE`] combinations with all later ones.
+/// Ranges of first drugs. Each range makes about [`SLICE`] combinations with all later drugs.
 fn row_slices(count: usize) -> Vec<Range<usize>> {
     let mut slices: Vec<Range<usize>> = Vec::new();
     let mut start = 0;
@@ -101,7 +101,7 @@ impl Combinations for Every<'_> {
 
     fn drugs(&self, at: usize) -> [u32; 2] {
         let count = self.order.len();
-        // The last first drug whose combinations begin at or before this one.
+        // The last first drug whose combinations begin at or before this position.
         let (mut low, mut high) = (0, count - 1);
         while low + 1 < high {
             let middle = (low + high) / 2;
@@ -162,25 +162,25 @@ impl Slices for ListedSlices<'_> {
     }
 }
 
-/// What is computed and written at a time: some cell lines with some slices.
+/// A unit of work and of output: some cell lines with some slices.
 struct Unit {
     cells: Range<usize>,
     slices: Range<usize>,
 }
 
 impl Unit {
-    /// How many tasks it has: a slice in a cell line each.
+    /// The number of tasks. A task is a slice in a cell line.
     fn tasks(&self) -> usize {
         self.cells.len() * self.slices.len()
     }
 
-    /// Which of its cell lines, and which slice, a task is: all cell lines have a slice before the next begins.
+    /// The cell line and the slice of a task. All cell lines finish a slice before the next slice begins.
     fn task(&self, at: usize) -> (usize, usize) {
         (at % self.cells.len(), self.slices.start + at / self.cells.len())
     }
 }
 
-/// The units of some cell lines. Where only the best are kept, a unit has whole cell lines.
+/// The units of some cell lines. If only the best scores are kept, a unit has whole cell lines.
 fn units(cells: Range<usize>, starts: &[usize], selection: Selection) -> Vec<Unit> {
     let slices = starts.len() - 1;
     let combinations = starts[slices];
@@ -223,7 +223,7 @@ fn in_cell_lines(
         let cells: Vec<u32> = unit.cells.clone().map(|cell| cell as u32).collect();
         let scores = combinations.in_cell_lines(&cells)?;
         let mut part = Part::begun(unit, out);
-        // More at a time where they take little time.
+        // Score more slices at a time if they are fast.
         let mut at_a_time = rayon::current_num_threads();
         while part.next < unit.tasks() {
             let tasks = part.next..(part.next + at_a_time).min(unit.tasks());
@@ -238,7 +238,7 @@ fn in_cell_lines(
                 at_a_time *= 2;
             }
             progress.step(before + part.next, all);
-            // Other units are small.
+            // Other units are small and need no draft.
             if selection.top.is_some() && part.next < unit.tasks() && out.draft_is_due() {
                 part.keep(out)?;
             }
@@ -253,19 +253,19 @@ fn in_cell_lines(
     Ok(())
 }
 
-/// A unit of which some tasks are done.
+/// A partly completed unit.
 struct Part {
-    /// The task that comes next.
+    /// The next task.
     next: usize,
-    /// What is kept of the scores of each cell line.
+    /// The kept scores of each cell line.
     kept: Vec<Vec<Candidate>>,
 }
 
-/// A draft of a part: the next task, and of each cell line the positions and the bits of the scores.
+/// The draft of a unit: the next task, and for each cell line the positions and the bits of the scores.
 type Draft = (usize, Vec<Vec<(usize, u32)>>);
 
 impl Part {
-    /// A unit as an interrupted command left it, or at its beginning.
+    /// Restores the unit from the draft of an interrupted command, or starts it.
     fn begun(unit: &Unit, out: &Pieces) -> Self {
         let draft: Option<Draft> = out.draft().and_then(|bytes| serde_json::from_slice(bytes).ok());
         let fits = |(next, kept): &Draft| kept.len() == unit.cells.len() && *next < unit.tasks();
@@ -279,7 +279,7 @@ impl Part {
         }
     }
 
-    /// Does the next tasks of a unit.
+    /// Runs the next tasks of a unit.
     fn add(
         &mut self,
         (unit, tasks): (&Unit, Range<usize>),
@@ -306,7 +306,7 @@ impl Part {
         Ok(())
     }
 
-    /// Keeps how far it is.
+    /// Saves the progress of the unit.
     fn keep(&self, out: &mut Pieces) -> Result<()> {
         let bits = |own: &Vec<Candidate>| own.iter().map(|one| (one.at, one.score.to_bits())).collect();
         let draft: Draft = (self.next, self.kept.iter().map(bits).collect());
@@ -355,7 +355,7 @@ fn best_rows(
         numbers.push(before / AT_A_TIME);
         before += rows.len();
     }
-    // Cell lines are written together until there are enough rows.
+    // Cell lines are collected until there are enough rows to write.
     let mut at = 0;
     let units: Vec<&[&[usize]]> = numbers
         .chunk_by(|a, b| a == b)

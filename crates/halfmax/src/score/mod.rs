@@ -1,4 +1,4 @@
-//! Scores of cell lines and drugs, or of combinations of two drugs, by a trained model.
+//! Scores cell lines and drugs, or combinations of two drugs, with a trained model.
 
 mod combinations;
 mod scorer;
@@ -24,10 +24,10 @@ use scorer::{Monotherapy, Scorer};
 pub use shard::Shard;
 use top_k::Selection;
 
-/// Scores that are written at a time: bounds memory whatever their number is.
+/// The number of scores written at a time. It bounds the memory for any number of scores.
 const AT_A_TIME: usize = 1 << 19;
 
-/// What is scored.
+/// The pairs or combinations to score.
 #[derive(Clone, Debug, Default)]
 pub enum Scored {
     /// Every cell line with every drug.
@@ -37,11 +37,12 @@ pub enum Scored {
     Pairs(TableFile),
     /// Every combination of two drugs in every cell line.
     EveryCombination,
-    /// The combinations of a table with the columns drug_a and drug_b: in every cell line, unless it has a column cell_line.
+    /// The combinations of a table with the columns drug_a and drug_b, in every cell line. If the table has a column cell_line, each row
+    /// applies to its cell line.
     Combinations(TableFile),
 }
 
-/// What is scored with a trained model, and which scores are kept.
+/// A request to score with a trained model.
 ///
 /// ```no_run
 /// use halfmax::prelude::*;
@@ -60,31 +61,31 @@ pub enum Scored {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ScoreRequest {
-    /// Features of the cell lines; several files of different kinds may be given.
+    /// Features of the cell lines. Several files of different kinds are allowed.
     pub cells: Vec<TableFile>,
-    /// Which way round those files are; found out without.
+    /// The orientation of these files. Detected if `None`.
     pub orientation: Option<Orientation>,
     /// The drugs: names, SMILES, targets.
     pub drugs: TableFile,
-    /// What is scored.
+    /// The pairs or combinations to score.
     pub scored: Scored,
-    /// What the drugs do alone in cell lines, for a model of combinations that was trained with that.
+    /// Single-agent responses of the drugs in cell lines, for a model of combinations that was trained with them.
     pub single_agent: Option<TableFile>,
-    /// A model file of the IC50 of single drugs: adds what it predicts of both drugs of each combination.
+    /// A model file for the IC50 of single drugs. Adds the predicted IC50 of both drugs to each combination.
     pub monotherapy: Option<PathBuf>,
-    /// Measured responses that predictions are to take into account.
+    /// Measured responses that predictions take into account.
     pub responses: Option<TableFile>,
-    /// Keep only so many of each cell line, best first.
+    /// The number of scores to keep for each cell line, best first. `None` keeps all.
     pub top: Option<usize>,
-    /// Which end the best scores are at; the end at which cell lines are sensitive, or combinations synergistic, without.
+    /// The end of the best scores. If `None`, the end at which cell lines are sensitive or combinations synergistic.
     pub best: Option<End>,
-    /// The end at which cell lines are sensitive, of a model of something of which nothing says it.
+    /// The end at which cell lines are sensitive, for a model whose target does not define it.
     pub sensitive: Option<End>,
-    /// Leave out predictions below this.
+    /// Leave out predictions below this value.
     pub min_score: Option<f32>,
     /// Score one part of the cell lines, or of the rows of a list that names cell lines.
     pub shard: Shard,
-    /// Score also where the values of features lie elsewhere than those that the model was trained on.
+    /// Accept features whose values lie outside the range of the training data.
     pub any_scale: bool,
 }
 
@@ -118,7 +119,7 @@ impl PreparedScores {
         )
     }
 
-    /// Scores what was asked for into pieces of an output.
+    /// Writes the requested scores into pieces of an output.
     ///
     /// # Errors
     /// If a list cannot be read, the output cannot be written, or the user stopped it.
@@ -134,16 +135,16 @@ impl PreparedScores {
     }
 }
 
-/// What was written.
+/// The summary of the written scores.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenScores {
     /// The number of scores.
     pub scores: usize,
-    /// The share of the model's features that the cell lines and the drugs have.
+    /// The fraction of the model's features that the cell lines and the drugs have.
     pub feature_share: Vec<f64>,
 }
 
-/// Which scores of which part are written.
+/// The selection of scores, and the part of the work.
 #[derive(Clone, Copy, Debug)]
 struct ScoreOptions {
     selection: Selection,
@@ -151,10 +152,10 @@ struct ScoreOptions {
 }
 
 impl ScoreRequest {
-    /// Reads the model and all files, and checks that they fit together.
+    /// Reads the model and all files, and checks that they match.
     ///
     /// # Errors
-    /// If something cannot be read, does not suit the model, or is missing.
+    /// If a file cannot be read, does not suit the model, or is missing.
     fn prepare(&self, model: &Path, progress: &dyn Progress) -> Result<PreparedScores> {
         self.check()?;
         let TrainedModel { fitted, mut facts, applicability } = TrainedModel::read(model, progress)?;
@@ -192,8 +193,8 @@ impl ScoreRequest {
         })
     }
 
-    /// Scores with a model file into a file, in the format of its ending. The output is checked, and locked against other processes,
-    /// before anything is computed. The same request goes on where an interrupted one was.
+    /// Scores with a model file and writes a file in the format of its ending. Checks the output, and locks it against other processes,
+    /// before the work. If a request was interrupted, the same request continues its work.
     ///
     /// # Errors
     /// As [`Self::write_held`], or if the output exists, or another process is writing it.
@@ -209,11 +210,11 @@ impl ScoreRequest {
         self.write_held(model.as_ref(), out, Duration::from_secs(20), progress)
     }
 
-    /// As [`Self::write`], for a caller that has checked the output and holds its lock: replaces what is there. Keeps complete work
-    /// after so much time, so that an interrupted request goes on from there. `-` is standard output.
+    /// As [`Self::write`], for a caller that has checked the output and holds its lock. Replaces an existing file. Saves complete work at
+    /// this interval, so that an interrupted request can continue. `-` is standard output.
     ///
     /// # Errors
-    /// If something cannot be read, does not suit the model, or is missing; if the output cannot be written; or if the user stopped it.
+    /// If a file cannot be read, does not suit the model, or is missing; if the output cannot be written; or if the user stopped it.
     pub fn write_held(
         &self,
         model: &Path,
@@ -228,24 +229,24 @@ impl ScoreRequest {
         let place = out.display();
         if pieces.damaged() > 0 {
             progress.note(&format!(
-                "{place}: what an interrupted command left is damaged: {} computed again",
+                "{place}: the parts of an interrupted command are damaged: {} computed again",
                 counted(pieces.damaged(), "piece")
             ));
         }
         if pieces.done() > 0 || pieces.draft().is_some() {
-            let within = if pieces.draft().is_some() { ", within what comes next" } else { "" };
-            progress.note(&format!("{place}: going on after {} scores{within}", pieces.rows()));
+            let within = if pieces.draft().is_some() { ", in the middle of the next part" } else { "" };
+            progress.note(&format!("{place}: continuing after {} scores{within}", pieces.rows()));
         }
         if let Err(error) = prepared.write(&scorer, &mut pieces, progress) {
             if let Some(folder) = pieces.keep()? {
-                progress.note(&format!("{} is kept: the same command goes on from there", folder.display()));
+                progress.note(&format!("{} is kept: run the same command to continue", folder.display()));
             }
             return Err(error);
         }
         Ok(WrittenScores { scores: pieces.finish()?, feature_share: scorer.shares().to_vec() })
     }
 
-    /// What the scores depend on, in a few words: the files' digests and the options.
+    /// The inputs of the scores: the digests of the files and the options.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -270,21 +271,21 @@ impl ScoreRequest {
         Ok(sha256_bytes(text.as_bytes()))
     }
 
-    /// Checks the numbers, which needs no file.
+    /// Checks the numbers, without any file.
     ///
     /// # Errors
-    /// If one is out of its range.
+    /// If a number is out of its range.
     pub fn check(&self) -> Result<()> {
         if self.top == Some(0) {
-            return Err(Error::parameter("--top", 0, "at least 1"));
+            return Err(Error::parameter("top", 0, "at least 1"));
         }
         if self.min_score.is_some_and(f32::is_nan) {
-            return Err(Error::parameter("--min-score", "NaN", "a number"));
+            return Err(Error::parameter("min_score", "NaN", "a number"));
         }
         Ok(())
     }
 
-    /// Which scores are kept.
+    /// The selection of scores to keep.
     fn selection(&self, model: &Path, facts: &ModelFacts) -> Result<Selection> {
         let best = match (self.best, self.top) {
             (Some(best), _) => best,
@@ -296,7 +297,7 @@ impl ScoreRequest {
         Ok(Selection { top: self.top, min_score, best })
     }
 
-    /// Whether what is asked for suits the model.
+    /// Checks that the request suits the model.
     fn check_for(&self, model: &Path, facts: &ModelFacts) -> Result<()> {
         let place = model.display();
         let refused = |what: &str, help: &str| Err(Error::config(format!("{place}: {what}")).with_help(help));
@@ -306,26 +307,27 @@ impl ScoreRequest {
         {
             return refused(
                 "predicts responses to single drugs, not to combinations",
-                "give a model of combinations, or leave out --combinations, --all-combinations, --single-agent and \
-                 --monotherapy",
+                "give a model of combinations, or leave out combinations, single_agent and monotherapy (`--combinations`, \
+                 `--all-combinations`, `--single-agent`, `--monotherapy`)",
             );
         }
         if facts.combinations && !for_combinations {
             return refused(
                 "predicts combinations of two drugs",
-                "say which: --combinations FILE, or --all-combinations",
+                "set the combinations to score: a list (`--combinations FILE`), or every one (`--all-combinations`)",
             );
         }
         if facts.combinations && self.responses.is_some() {
             return refused(
-                "takes no measured responses, as a model of combinations",
-                "leave out --responses",
+                "predicts combinations of drugs, so it takes no measured responses",
+                "leave out responses (`--responses`)",
             );
         }
         match (&facts.single_agents, &self.single_agent) {
-            (None, Some(_)) => {
-                refused("was trained without single-agent responses", "leave out --single-agent")
-            }
+            (None, Some(_)) => refused(
+                "was trained without single-agent responses",
+                "leave out single_agent (`--single-agent`)",
+            ),
             _ => Ok(()),
         }
     }
@@ -349,20 +351,23 @@ impl ScoreRequest {
         if facts.combinations || !facts.target.has_ic50_um() {
             let what = if facts.combinations { "of combinations" } else { "of single drugs" };
             return Err(Error::config(format!(
-                "{}: predicts {} {what}: expected the IC50 of single drugs, on a scale and in a unit that are known",
+                "{}: predicts {} {what}: expected the IC50 of single drugs, on a known scale and in a known unit",
                 path.display(),
                 facts.target.name
             ))
-            .with_help("train one on a table with a column LN_IC50 or pIC50, or say with target.scale and target.unit what the column is"));
+            .with_help("train one on a table with a column LN_IC50 or pIC50, or set target.scale and target.unit for its column"));
         }
         let (own, _) = self.read_drugs(&*fitted, &facts.drug_features)?;
         if own.ids() != drugs.ids() {
-            return Err(Error::failed(format!("{}: read to other drugs", self.drugs.file.display())));
+            return Err(Error::failed(format!(
+                "{}: reading it again gave other drugs",
+                self.drugs.file.display()
+            )));
         }
         Ok(Monotherapy { fitted, target: facts.target, cells: cells.clone(), drugs: own })
     }
 
-    /// The tables with what drugs do alone, if the model knows that.
+    /// The tables with single-agent responses, if the model uses them.
     fn with_single_agents(
         &self,
         model: &Path,
@@ -380,16 +385,16 @@ impl ScoreRequest {
                 Ok((cells, drugs))
             }
             (Some(_), None) => Err(Error::config(format!(
-                "{}: was trained with what drugs do alone, which is not given",
+                "{}: was trained with single-agent responses, but none are given",
                 model.display()
             ))
-            .with_help("give it with --single-agent FILE; entries may be missing")),
+            .with_help("set single_agent (`--single-agent FILE`); entries may be missing")),
             (None, _) => Ok((cells, drugs)),
         }
     }
 }
 
-/// The model that also knows the responses of a file.
+/// The model after it has taken the responses of a file into account.
 fn conditioned(
     fitted: &dyn FittedModel,
     facts: &ModelFacts,
@@ -400,7 +405,7 @@ fn conditioned(
     let place = file.file.display();
     let table = file.read(Path::new(""))?;
     if table.find(&[facts.target.name.as_str()]).is_none() {
-        let error = format!("{place}: has no column {}, which is what the model predicts", facts.target.name);
+        let error = format!("{place}: has no column {}, which the model predicts", facts.target.name);
         return Err(Error::data(error).with_help(format!("it has the columns {}", listed(table.names(), 8))));
     }
     let lines = CellLines::with_ids(cells.ids().iter().map(String::as_str))?;
@@ -418,7 +423,7 @@ fn conditioned(
     }
     if values.is_empty() {
         return Err(Error::data(format!(
-            "{place}: none of its {} responses is of a cell line and a drug of the files given",
+            "{place}: none of its {} responses is for a cell line and a drug of the given files",
             found.observed.len()
         ))
         .with_help("use the same names, and give the features of the measured cell lines and drugs too"));
@@ -434,14 +439,14 @@ fn conditioned(
         .map_err(|error| error.with_context(&place))?;
     if conditioned.used == 0 {
         return Err(Error::data(format!(
-            "{place}: the model can use none of the {named} responses of cell lines and drugs that are scored: they are of \
-             entities that it was trained on, or not of the side that its split held out"
+            "{place}: the model can use none of the {named} responses of the cell lines and drugs to score: it was trained on \
+             their entities, or they belong to a side that its split did not hold out"
         ))
         .with_help("a kernel model that was trained with split lco or lto takes responses of new cell lines, with ldo of new drugs"));
     }
     progress.note(&format!(
-        "{place}: {} of {} responses are used; {} are of cell lines or drugs that are not scored, {} of entities that the \
-         model was trained on or with partners that it was not",
+        "{place}: {} of {} responses are used; {} are for cell lines or drugs that are not scored, {} for training entities or \
+         for partners outside the training",
         conditioned.used,
         found.observed.len(),
         found.observed.len() - named,

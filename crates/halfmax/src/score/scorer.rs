@@ -11,7 +11,7 @@ use halfmax_kernel::Applicability;
 use super::{AT_A_TIME, ScoreOptions};
 use crate::bundle::ModelFacts;
 
-/// A model of the IC50 of single drugs.
+/// A model of the IC50 of single drugs, for the scores of combinations.
 pub(super) struct Monotherapy {
     pub fitted: Arc<dyn FittedModel>,
     pub target: Target,
@@ -34,7 +34,7 @@ impl Monotherapy {
     }
 }
 
-/// The IC50 in µM that a response stands for; NaN, which is written as missing, if it is not a finite number above 0.
+/// The IC50 in µM of a response. NaN, written as missing, if it is not a finite number above 0.
 fn micromolar(target: &Target, response: f32) -> f32 {
     let ic50 = target.ic50_um(f64::from(response)).map(|ic50| ic50 as f32);
     ic50.filter(|ic50| ic50.is_finite() && *ic50 > 0.0).unwrap_or(f32::NAN)
@@ -43,25 +43,25 @@ fn micromolar(target: &Target, response: f32) -> f32 {
 /// A model with the entities to score.
 pub struct Scorer<'a> {
     pub(super) fitted: &'a dyn FittedModel,
-    /// For each side the table of its entities: cell lines, drugs, and drugs again for combinations.
+    /// The table of entities of each side: cell lines, drugs, and drugs again for combinations.
     pub(super) tables: Vec<&'a EntityTable>,
     percentiles: Percentiles<'a>,
-    /// The share of the model's features that the entities of each side have.
+    /// The fraction of the model's features that the entities of each side have.
     shares: Vec<f64>,
-    /// How close the entities of each side are to those of the training, where the model knows.
+    /// The similarity of the entities of each side to the training entities, if the model stores them.
     closeness: Option<Vec<Vec<f32>>>,
-    /// How wide intervals are, where the model has them.
+    /// The widths of intervals, if the model has intervals.
     widths: Option<Widths>,
-    /// What is predicted.
+    /// The target.
     target: &'a Target,
     monotherapy: Option<&'a Monotherapy>,
 }
 
 /// The percentiles of training responses.
 enum Percentiles<'a> {
-    /// Of each drug; empty for a drug that was not trained on.
+    /// The percentiles of each drug; empty for a drug outside the training data.
     OfDrugs(Vec<&'a [f32]>),
-    /// Of all.
+    /// The percentiles of all responses.
     OfAll(&'a [f32]),
 }
 
@@ -97,12 +97,12 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    /// The share of the model's features that the entities of each table have.
+    /// The fraction of the model's features that the entities of each table have.
     pub fn shares(&self) -> &[f64] {
         &self.shares[..2]
     }
 
-    /// Which features are missing, in sentences.
+    /// Sentences on missing features.
     pub fn missing_features(&self) -> Vec<String> {
         let sides = self.shares().iter().zip(&self.tables).filter(|(share, _)| **share < 1.0);
         let sentence = |(share, table): (&f64, &&EntityTable)| {
@@ -111,7 +111,7 @@ impl<'a> Scorer<'a> {
         sides.map(sentence).collect()
     }
 
-    /// Scores every cell line with every drug, some cell lines at a time.
+    /// Scores every cell line with every drug, in batches of cell lines.
     pub(super) fn grid(
         &self,
         options: ScoreOptions,
@@ -230,7 +230,7 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    /// The ends of the intervals, where the model has them.
+    /// The ends of the intervals, if the model has intervals.
     fn intervals(&self, sides: &[&[u32]], predicted: &[f32]) -> Result<Option<[Vec<f32>; 2]>> {
         let Some(widths) = &self.widths else { return Ok(None) };
         let query = Query { tables: &self.tables, tuples: Tuples::Listed(sides) };
@@ -248,7 +248,7 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// The percentile, 0 to 100, of a value among training responses; none where there are none.
+/// The percentile, 0 to 100, of a value among training responses; `None` without training responses.
 fn percentile(quantiles: &[f32], value: f32) -> Option<f32> {
     (!quantiles.is_empty()).then(|| {
         let below = quantiles.partition_point(|quantile| *quantile < value);

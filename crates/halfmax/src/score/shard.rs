@@ -1,4 +1,4 @@
-//! A part of the work, so that many machines can share it.
+//! A part of the work, so that several machines can share it.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -31,19 +31,19 @@ impl Default for Shard {
 }
 
 impl Shard {
-    /// Everything.
+    /// The whole work.
     pub const WHOLE: Self = Self { number: 1, count: 1 };
 
-    /// The positions that are this part's: those of the parts follow each other and are the whole.
+    /// The positions of this part. The parts are consecutive and cover all positions.
     ///
     /// # Errors
-    /// If there is less than one for each part.
+    /// If there are fewer positions than parts.
     pub fn range(self, count: usize, what: &str) -> Result<Range<usize>> {
         if self.count > count.max(1) {
             return Err(Error::parameter(
                 "--shard",
                 format!("{}/{}", self.number, self.count),
-                &format!("at most {count} parts, since there are {count} {what} to share out"),
+                &format!("at most {count} parts, since there are {count} {what} to divide"),
             ));
         }
         let end = |number: usize| (count as u128 * number as u128 / self.count as u128) as usize;

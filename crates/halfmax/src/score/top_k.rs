@@ -5,25 +5,25 @@ use std::collections::BinaryHeap;
 
 use halfmax_core::End;
 
-/// Which scores are kept.
+/// The selection of scores to keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection {
-    /// So many of each cell line, best first; all, in their order, if none.
+    /// The number of scores per cell line, best first. `None`: all scores, in their order.
     pub top: Option<usize>,
-    /// None below this.
+    /// The lowest score to keep.
     pub min_score: f32,
-    /// The end that the best scores are at.
+    /// The end of the best scores.
     pub best: End,
 }
 
-/// A score and the position of what it is of.
+/// A score with the position of its entity or combination.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     pub at: usize,
     pub score: f32,
 }
 
-/// A score in a heap whose head is the worst. Of equal scores the later is the worse.
+/// A score in a heap whose head is the worst score. Of equal scores, the later score is worse.
 struct Ranked {
     key: f32,
     scored: Candidate,
@@ -49,12 +49,12 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-/// Scores that are looked at together: most such groups have none that counts.
+/// The number of scores in a group. Most groups have no score that counts, so they are skipped as a whole.
 const GROUP: usize = 64;
 
 impl Selection {
-    /// What is kept of the scores of consecutive positions from `first` on: in the order of the positions, or, with a top, in
-    /// no particular one.
+    /// Selects from the scores of consecutive positions that start at `first`. The result is in the order of the positions; with a top, the
+    /// order is arbitrary.
     pub fn select(&self, scores: &[f32], first: usize) -> Vec<Candidate> {
         let scored = |(at, score): (usize, &f32)| Candidate { at: first + at, score: *score };
         let Some(top) = self.top else {
@@ -63,7 +63,7 @@ impl Selection {
         };
         let sign = if self.best == End::High { 1.0 } else { -1.0 };
         let mut heap: BinaryHeap<Ranked> = BinaryHeap::new();
-        // What a score times the sign must be above.
+        // The bound that a score times the sign must exceed.
         let mut bar = f32::NEG_INFINITY;
         for (group, values) in scores.chunks(GROUP).enumerate() {
             let above: u32 = values.iter().map(|value| u32::from(sign * value > bar)).sum();
@@ -85,7 +85,7 @@ impl Selection {
         heap.into_iter().map(|ranked| ranked.scored).collect()
     }
 
-    /// The same of what was kept of several parts.
+    /// Merges the selections of several parts.
     pub fn merge(&self, parts: impl Iterator<Item = Vec<Candidate>>) -> Vec<Candidate> {
         let mut all: Vec<Candidate> = parts.flatten().collect();
         if let Some(top) = self.top {
@@ -101,7 +101,7 @@ impl Selection {
 mod tests {
     use super::*;
 
-    /// Against sorting everything, with scores of which many are equal.
+    /// Compares with a sort of all scores, many of them equal.
     #[test]
     fn the_best_are_those_of_a_sorted_list() {
         let scores: Vec<f32> = (0..5000u64).map(|at| (at * 2654435761 % 97) as f32 - 40.0).collect();

@@ -12,12 +12,12 @@ pub(super) enum GrowthColumns {
     LeftOut,
 }
 
-/// Some fitted curves, and what they are of.
+/// Some fitted curves with their keys.
 pub(super) struct CurveBlock<'a> {
     pub keys: &'a [CurveKey],
-    /// Their times in hours, where each has one.
+    /// The times in hours, if each curve has a time.
     pub hours: Option<&'a [f64]>,
-    /// Whether experiments have curves of their own.
+    /// Whether each experiment has its own curve.
     pub by_experiment: bool,
     pub growth: GrowthColumns,
     pub fits: &'a [CurveFit],
@@ -56,7 +56,7 @@ impl CurveBlock<'_> {
         table
     }
 
-    /// The effects whose doses were asked for: those of the fitter, whatever the curve.
+    /// The effects whose doses were requested: the effects of the fitter, for every curve.
     fn effects(&self) -> Vec<Effect> {
         let first = self.fits.first();
         first.map_or_else(Vec::new, |fit| fit.effect_doses.iter().map(|dose| dose.effect).collect())
@@ -70,12 +70,12 @@ struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
-    /// Adds a column; what is infinite (an end that the data leave open) is missing.
+    /// Adds a column. Infinite values (ends that the data leave open) become missing.
     fn add(&mut self, name: &str, value: impl Fn(&CurveFit) -> f64) {
         self.table.add_finite(name, self.fits.iter().map(value));
     }
 
-    /// Adds the columns of an estimate; `unit` ends the names of the value and its interval.
+    /// Adds the columns of an estimate. `unit` is the suffix of the names of the value and its interval.
     fn estimate(&mut self, [name, unit, error]: [&str; 3], estimate: impl Fn(&CurveFit) -> Estimate) {
         self.add(&format!("{name}{unit}"), |fit| estimate(fit).value);
         self.add(&format!("{name}_lower{unit}"), |fit| estimate(fit).lower);
@@ -83,7 +83,7 @@ impl Numbers<'_> {
         self.add(error, |fit| estimate(fit).standard_error);
     }
 
-    /// Adds the columns of the dose of an effect, by the convention of the IC50: extrapolations have a column of their own.
+    /// Adds the columns of the dose of an effect. As for the IC50, extrapolations have a separate column.
     fn effect(&mut self, at: usize, name: &str) {
         let dose = |fit: &CurveFit| {
             fit.effect_doses
@@ -161,7 +161,7 @@ impl Numbers<'_> {
     }
 }
 
-/// The IC50 as far as it was measured.
+/// The IC50, if it lies within the tested doses.
 fn measured_ic50(fit: &CurveFit) -> Estimate {
     if fit.ic50_position == Position::Within { fit.ic50 } else { Estimate::NONE }
 }

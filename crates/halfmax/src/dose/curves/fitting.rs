@@ -1,4 +1,4 @@
-//! Curves that are fitted and given away some at a time, so that memory is bounded whatever their number is.
+//! Fits curves and passes them on in batches, so that any number of curves needs bounded memory.
 
 use halfmax_core::{Progress, Result};
 use halfmax_data::{CurveKey, ReadingBatches, Readings};
@@ -10,31 +10,31 @@ use crate::dose::comparisons::Comparisons;
 use crate::dose::table::TableSink;
 use crate::report::{CurvePage, SvgFolder, write_curve_svgs};
 
-/// Curves that are fitted at a time.
+/// The number of curves in a batch.
 const AT_A_TIME: usize = 1 << 14;
 
-/// A fitted curve, and what it is of.
+/// A fitted curve with its key.
 #[derive(Clone, Debug)]
 pub struct FittedCurve {
-    /// What it is of.
+    /// The cell line, drug and experiment.
     pub key: CurveKey,
-    /// Its time in hours, where each time has a curve.
+    /// The time in hours, if each time has a curve.
     pub time_h: Option<f64>,
     /// The fit.
     pub fit: CurveFit,
 }
 
-/// Everything that fitted curves go into.
+/// The destinations of fitted curves.
 pub(super) struct CurveDestination {
     pub table: TableSink,
-    /// Fits that are kept in memory.
+    /// The fits to keep in memory.
     pub fits: Option<Vec<FittedCurve>>,
     pub comparisons: Option<Comparisons>,
     pub page: Option<CurvePage>,
     pub folder: Option<SvgFolder>,
 }
 
-/// Readings with what curves are fitted to them.
+/// Readings with the fitter for their curves.
 pub(super) struct CurveFitting<'a> {
     request: &'a CurvesRequest,
     readings: &'a ReadingBatches,
@@ -44,7 +44,7 @@ pub(super) struct CurveFitting<'a> {
 }
 
 impl<'a> CurveFitting<'a> {
-    /// Lets a fitter learn from some of the curves.
+    /// Trains a fitter on some of the curves.
     ///
     /// # Errors
     /// If the readings cannot be read again.
@@ -70,17 +70,17 @@ impl<'a> CurveFitting<'a> {
         Ok(Self { request, readings, growth, fitter: fitter.learning_from(&curves) })
     }
 
-    /// What was learnt and is used: slopes that have a prior of the user's own draw on what was learnt of them no more.
+    /// The learnt values in use. If the user sets a prior for slopes, the learnt slopes are not used.
     pub fn learnt_and_used(&self) -> Learnt {
         let learnt = self.fitter.learnt();
         let by_slopes = self.fitter.params().hill_prior == HillPrior::Learnt;
         Learnt { ln_hill: learnt.ln_hill.filter(|_| by_slopes), ..learnt }
     }
 
-    /// Fits all curves, and gives them to where they go.
+    /// Fits all curves and passes them to their destinations.
     ///
     /// # Errors
-    /// If readings cannot be read, something cannot be written, or the user stopped it.
+    /// If readings cannot be read, an output cannot be written, or the user stopped it.
     pub fn run(&self, to: &mut CurveDestination, progress: &dyn Progress) -> Result<CurvesSummary> {
         let facts = self.readings.facts();
         let mut summary = CurvesSummary::new(facts, self.fitter.learnt());

@@ -24,7 +24,7 @@ pub use fitting::FittedCurve;
 use fitting::{CurveDestination, CurveFitting};
 pub use summary::CurvesSummary;
 
-/// Which curves are fitted to which readings, and how.
+/// A request to fit dose–response curves to a table of readings.
 ///
 /// ```
 /// use halfmax::core::Silent;
@@ -50,38 +50,38 @@ pub use summary::CurvesSummary;
 pub struct CurvesRequest {
     /// The readings: columns of cell lines, drugs, doses and viabilities or inhibitions, or raw signals with untreated wells.
     pub readings: TableFile,
-    /// What the readings are; found out without.
+    /// The unit of the readings. Detected if `None`.
     pub response: Option<ReadingUnit>,
-    /// The unit of all doses, in µM: 0.001 for nM. Found out without; [`halfmax_data::dose_factor`] knows the names of units.
+    /// The unit of all doses, in µM: 0.001 for nM. Detected if `None`. [`halfmax_data::dose_factor`] translates the names of units.
     pub dose_unit: Option<f64>,
-    /// Fit a curve to each experiment, and not one to all experiments of a drug in a cell line.
+    /// Fit a curve to each experiment, instead of one curve to all experiments of a drug in a cell line.
     pub by_experiment: bool,
-    /// How curves are fitted.
+    /// The parameters of the fits.
     pub params: CurveParams,
     /// Two cell lines, drugs or experiments whose curves are compared.
     pub compare: Option<CurvePair>,
-    /// How often the control divided during the assay, for every curve; by the column "divisions" without.
+    /// The number of divisions of the control during the assay, for every curve. If `None`, the column "divisions" gives it.
     pub divisions: Option<f64>,
     /// A table of the signals of untreated wells, joined by its cell lines, plates and times.
     pub control: Option<PathBuf>,
-    /// A table of the signals when the drug was given, joined likewise.
+    /// A table of the signals at the time of treatment, joined in the same way.
     pub time_zero: Option<PathBuf>,
     /// A table of the drugs with their molar masses or structures, for doses in mass per volume.
     pub drugs: Option<PathBuf>,
-    /// How the plates of raw signals are judged, and what becomes of what is found.
+    /// The limits for plates of raw signals, and the treatment of plates beyond them.
     pub plates: PlateOptions,
-    /// What becomes of readings at several times; without, they must be of one.
+    /// The treatment of readings at several times. If `None`, all readings must share one time.
     pub times: Option<Times>,
-    /// From which size on the table is read part by part.
+    /// The size above which the table is read part by part.
     pub part_size: PartSize,
 }
 
-/// Where the results of curves are written, all at once when everything is complete. Tables are .parquet, .csv or .ndjson.
+/// The output files for curves. They appear together when all are complete. Tables are .parquet, .csv or .ndjson.
 #[derive(Clone, Debug, Default)]
 pub struct CurvesOutputs {
     /// One row per curve; `-` is standard output.
     pub curves: PathBuf,
-    /// One row per pair of curves that are compared.
+    /// One row per compared pair of curves.
     pub comparisons: Option<PathBuf>,
     /// One row per plate of raw signals.
     pub plates: Option<PathBuf>,
@@ -94,21 +94,21 @@ pub struct CurvesOutputs {
 /// Fitted curves in memory.
 #[derive(Clone, Debug, Default)]
 pub struct FittedCurves {
-    /// The curves, in the order in which the table first has them.
+    /// The curves, in the order of their first rows in the table.
     pub fits: Vec<FittedCurve>,
     /// One row per curve.
     pub table: ResultTable,
-    /// One row per pair of curves that were compared, if any were to be.
+    /// One row per compared pair of curves, if a comparison was requested.
     pub comparisons: Option<ResultTable>,
     /// One row per plate, if the readings are raw signals with untreated wells.
     pub plates: Option<ResultTable>,
     /// One row per growth rate of a well, if curves are of growth rates.
     pub rates: Option<ResultTable>,
-    /// The curves in a few numbers.
+    /// The summary of the curves.
     pub summary: CurvesSummary,
 }
 
-/// Where the results of a request go.
+/// The destinations of the results of a request.
 struct Destination<'a> {
     curves: TableSink,
     fits: Option<Vec<FittedCurve>>,
@@ -120,10 +120,10 @@ struct Destination<'a> {
 }
 
 impl CurvesRequest {
-    /// Checks what needs no file.
+    /// Checks the parameters, without any file.
     ///
     /// # Errors
-    /// If a number is out of its range, or two things that are asked for exclude each other.
+    /// If a number is out of its range, or two requests exclude each other.
     pub fn check(&self) -> Result<()> {
         if let Some(pair) = &self.compare {
             if pair.column == CompareColumn::Experiment && !self.by_experiment {
@@ -142,13 +142,13 @@ impl CurvesRequest {
         }
     }
 
-    /// Fits the curves, and gives them back in memory.
+    /// Fits the curves and returns them in memory.
     ///
     /// # Errors
-    /// If something is out of its range, the readings cannot be read or are not clear, or the user stopped it.
+    /// If a parameter is out of its range, the readings cannot be read or are ambiguous, or the user stopped it.
     pub fn fit(&self, progress: &dyn Progress) -> Result<FittedCurves> {
         self.check()?;
-        // Of nothing: no file is written.
+        // No output paths: no file is written.
         let files = OutputSet::of(Path::new("-"));
         let to = Destination {
             curves: TableSink::memory(),
@@ -162,8 +162,7 @@ impl CurvesRequest {
         self.run(to, progress)
     }
 
-    /// Fits the curves, and writes the results into files, which must not exist. They are locked against other processes before anything is
-    /// computed.
+    /// Fits the curves and writes the results into files, which must not exist. Locks the files against other processes before the work.
     ///
     /// # Errors
     /// As [`Self::write_held`], or if an output exists, or another process is writing it.
@@ -174,14 +173,14 @@ impl CurvesRequest {
         self.write_held(outputs, progress)
     }
 
-    /// As [`Self::write`], for a caller that has checked the outputs and holds their locks: replaces what is there.
+    /// As [`Self::write`], for a caller that has checked the outputs and holds their locks. Replaces existing files.
     ///
     /// # Errors
-    /// If something is out of its range, the readings cannot be read or are not clear, an output cannot be written, or the user stopped it.
+    /// If a parameter is out of its range, the readings cannot be read or are ambiguous, an output cannot be written, or the user stopped it.
     pub fn write_held(&self, outputs: &CurvesOutputs, progress: &dyn Progress) -> Result<CurvesSummary> {
         self.check()?;
         self.check_outputs(outputs)?;
-        // Before the readings are looked at: a wrong ending is an error at once.
+        // Checked before the readings are read: a wrong ending is an error at once.
         let table = |path: &Option<PathBuf>| path.as_deref().map(TableSink::create).transpose();
         let files = OutputSet::of(&outputs.curves);
         let to = Destination {
@@ -198,7 +197,7 @@ impl CurvesRequest {
         Ok(summary)
     }
 
-    /// Whether the outputs are of what is asked for.
+    /// Checks that the outputs match the requested results.
     fn check_outputs(&self, outputs: &CurvesOutputs) -> Result<()> {
         match (&self.compare, &outputs.comparisons) {
             (Some(_), None) => {
@@ -258,7 +257,7 @@ impl CurvesRequest {
         Ok(FittedCurves { fits, table, comparisons: compared, plates: judged.table, rates, summary })
     }
 
-    /// The rows of readings, with the signals of untreated wells that other files have.
+    /// The rows of readings, with the signals of untreated wells from other files.
     fn rows(&self) -> Result<TableParts> {
         let mut rows = self.readings.options.parts(&self.readings.file, self.part_size)?;
         for (file, role) in [(&self.control, Role::Control), (&self.time_zero, Role::TimeZero)] {
@@ -272,7 +271,7 @@ impl CurvesRequest {
         }
     }
 
-    /// The readings of rows, or what growth rates make of them, with the table of the rates where it stays in memory.
+    /// The readings of rows, or the readings derived from growth rates, with the table of rates if it stays in memory.
     fn read(
         &self,
         rows: Box<dyn Rows>,
@@ -297,12 +296,13 @@ impl CurvesRequest {
         }
     }
 
-    /// Notes what was taken for what, and what was left out.
+    /// Notes the detected columns and the omitted rows.
     fn note_readings(&self, readings: &ReadingBatches, progress: &dyn Progress) {
         let place = self.readings.file.display();
         if let Some(bytes) = readings.bytes_on_disk() {
             progress.note(&format!(
-                "{place}: read part by part; {} MB of readings are kept in {} until the curves are fitted (TMPDIR names another folder)",
+                "{place}: read part by part; {} MB of readings are kept in {} until the curves are fitted (set TMPDIR for \
+                 another folder)",
                 bytes.div_ceil(1_000_000),
                 std::env::temp_dir().display()
             ));
@@ -326,13 +326,13 @@ impl CurvesRequest {
         }
         if facts.incomplete > 0 {
             progress.note(&format!(
-                "{place}: without a cell line, drug, experiment, dose or reading, and left out: {}",
+                "{place}: left out, because a cell line, drug, experiment, dose or reading is missing: {}",
                 counted(facts.incomplete, "row")
             ));
         }
     }
 
-    /// Doses of growth-rate effects need the divisions of the control.
+    /// Growth-rate metrics need the divisions of the control.
     fn check_growth(&self, readings: &ReadingBatches) -> Result<()> {
         let is_growth = |effect: &&Effect| matches!(effect, Effect::GrowthRate(_));
         let growth = self.params.effects.iter().find(is_growth);
@@ -346,7 +346,7 @@ impl CurvesRequest {
         }
     }
 
-    /// A fitter that has learnt from the curves, with a note on what.
+    /// A fitter that has learnt from the curves, with a note on the learnt values.
     fn fitting<'a>(
         &'a self,
         readings: &'a ReadingBatches,

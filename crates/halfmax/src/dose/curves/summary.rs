@@ -1,4 +1,4 @@
-//! Fitted curves in a few numbers.
+//! A summary of fitted curves.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::dose::plates::PlateSummary;
 
-/// What was fitted, and what was found. Its text ends a sentence that begins with the number of curves.
+/// A summary of fitted curves. `Display` ends a sentence that begins with the number of curves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CurvesSummary {
     /// The number of curves.
@@ -19,11 +19,11 @@ pub struct CurvesSummary {
     pub controls_left_out: usize,
     /// Rows left out because a cell line, drug, dose or reading is missing.
     pub incomplete_left_out: usize,
-    /// What the readings were taken for: `viability-percent` and the like.
+    /// The unit of the readings, for example `viability-percent`.
     pub response: String,
     /// Curves whose IC50 lies within the tested doses.
     pub ic50_within: usize,
-    /// Curves that are taken for a constant.
+    /// Curves that the readings do not distinguish from a constant.
     pub flat: usize,
     /// Curves with too few doses for a fit.
     pub not_fitted: usize,
@@ -31,17 +31,17 @@ pub struct CurvesSummary {
     pub too_few_to_tell: usize,
     /// Curves whose IC50 or EC50 the tested doses do not bound.
     pub open_intervals: usize,
-    /// Curves of two phases.
+    /// Curves with two phases.
     pub biphasic: usize,
     /// Curves with a rise at low doses.
     pub hormetic: usize,
-    /// Curves that replicates say do not fit.
+    /// Curves that do not fit their replicates.
     pub lack_of_fit: usize,
-    /// How many pairs of curves were compared, if any were to be.
+    /// The number of compared pairs of curves, if a comparison was requested.
     pub compared: Option<usize>,
-    /// What was learnt from all curves.
+    /// The distributions learnt from all curves.
     pub learnt: Learnt,
-    /// What was found on plates, if the readings are raw signals with untreated wells.
+    /// The quality of the plates, if the readings are raw signals with untreated wells.
     pub plates: Option<PlateSummary>,
 }
 
@@ -82,9 +82,9 @@ impl fmt::Display for CurvesSummary {
         for (count, what) in [
             (self.too_few_to_tell, "with too few readings to tell a curve from a constant"),
             (self.open_intervals, "whose IC50 or EC50 the tested doses do not bound"),
-            (self.biphasic, "of two phases"),
+            (self.biphasic, "with two phases"),
             (self.hormetic, "with a rise at low doses"),
-            (self.lack_of_fit, "that replicates say do not fit"),
+            (self.lack_of_fit, "that do not fit their replicates"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

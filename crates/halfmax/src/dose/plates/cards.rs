@@ -1,4 +1,4 @@
-//! Pictures of plates as they were read.
+//! Pictures of plates, before any correction.
 
 use halfmax_core::Result;
 use halfmax_data::{PlateTables, PlateWells, WellKind, plate_wells};
@@ -9,7 +9,7 @@ use super::quality::Plates;
 use crate::report::PlateCards;
 
 impl Plates {
-    /// The plates as pictures, those that fail first; none where nothing says where wells lie.
+    /// The plates as pictures, failing plates first; none if the table does not say where wells lie.
     pub fn cards(&self, tables: &PlateTables) -> Result<PlateCards> {
         let Some(format) = self.format else { return Ok(PlateCards::default()) };
         let mut order: Vec<usize> = (0..self.all.len()).collect();
@@ -54,7 +54,7 @@ impl Plates {
     }
 }
 
-/// The signals of a plate where its wells lie.
+/// The signals of a plate at the positions of its wells.
 fn picture(wells: &PlateWells, plate: usize, format: PlateFormat) -> PlatePicture {
     let well = |row: &u32| {
         let row = *row as usize;

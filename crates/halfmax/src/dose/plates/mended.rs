@@ -1,4 +1,4 @@
-//! Plates with what was asked for done: effects of the position taken out, plates that fail left out.
+//! Corrected plates: position effects are removed, and failing plates are left out, if requested.
 
 use halfmax_core::Result;
 use halfmax_data::{Note, PartSize, PlateTables, RawTable, Rows, join_notes, plate_wells};
@@ -7,14 +7,14 @@ use halfmax_dose::Corrected;
 use super::PlateOptions;
 use super::quality::Plates;
 
-/// The rows of plates, mended while they are read.
+/// The rows of plates, corrected while they are read.
 pub(super) struct MendedRows {
     tables: PlateTables,
-    /// None where nothing is to be done.
+    /// `None` if no correction was requested.
     mending: Option<Mending>,
 }
 
-/// What is done to plates.
+/// The corrections of plates.
 struct Mending {
     plates: Plates,
     corrects: bool,
@@ -27,9 +27,9 @@ impl MendedRows {
         Self { tables, mending: None }
     }
 
-    /// Rows with what the options ask for done.
+    /// Rows after the requested corrections.
     pub fn new(tables: PlateTables, plates: Plates, options: &PlateOptions) -> Self {
-        // Where no effect was found there is nothing to take out.
+        // Without an effect there is nothing to correct.
         let corrects = options.corrected() != Corrected::default() && plates.any_correction();
         let drops_failed = options.drop_failed_plates;
         let mending = (corrects || drops_failed).then_some(Mending { plates, corrects, drops_failed });
@@ -41,7 +41,7 @@ impl Mending {
     fn mended(&self, at: usize, mut table: RawTable) -> Result<RawTable> {
         let Some(wells) = plate_wells(&table)? else { return Ok(table) };
         if self.corrects {
-            let note = "effects of the position were taken out of the signals (correct)";
+            let note = "position effects were removed from the signals (correct)";
             table = table.with_signals(self.plates.corrected_signals(at, &wells), note)?;
         }
         Ok(if self.drops_failed { self.plates.without_failed(at, &wells, table) } else { table })

@@ -1,4 +1,4 @@
-//! The quality of raw plates: judged, written, named, and mended on request, before signals are divided by their controls.
+//! The quality of raw plates: computes, writes and reports it, and corrects plates on request, before signals are divided by their controls.
 
 mod cards;
 mod mended;
@@ -20,18 +20,18 @@ use quality::Plates;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PositionEffectKind {
-    /// Of the outer rows and columns.
+    /// An effect on the outer rows and columns.
     Edge,
-    /// From the first row or column to the last.
+    /// A drift from the first row or column to the last.
     Drift,
 }
 
-/// How the plates of raw signals are judged, and what becomes of what is found. Tables of viabilities or inhibitions have none.
+/// The limits for plates of raw signals, and the corrections. Tables of viabilities or inhibitions have no plates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlateOptions {
-    /// The effects of the position that are taken out of signals, as far as the untreated wells of a plate show them.
+    /// The position effects to remove from signals. The untreated wells of a plate determine each effect.
     pub correct: Vec<PositionEffectKind>,
-    /// Leave out plates that fail: without controls, with controls that cross, or beyond one of the limits.
+    /// Leave out failing plates: without controls, with controls that cross, or beyond a limit.
     pub drop_failed_plates: bool,
     /// The lowest Z′ of a plate that passes.
     pub min_z_prime: f64,
@@ -55,7 +55,7 @@ impl PlateOptions {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// If one is out of its range.
+    /// If a number is out of its range.
     pub(super) fn check(&self) -> Result<()> {
         if self.min_z_prime.is_nan() || self.min_z_prime > 1.0 {
             return Err(Error::parameter("min_z_prime", self.min_z_prime, "a number, at most 1"));
@@ -78,20 +78,20 @@ impl PlateOptions {
     }
 }
 
-/// What was found on the plates of a table of raw signals, and what became of it.
+/// The quality of the plates of a table of raw signals, and the corrections made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PlateSummary {
     /// The number of plates.
     pub count: usize,
-    /// The names of those that fail.
+    /// The names of the failing plates.
     pub failed: Vec<String>,
-    /// The names of those with an effect of the edge.
+    /// The names of the plates with an edge effect.
     pub edge_effect: Vec<String>,
-    /// The names of those with a drift.
+    /// The names of the plates with a drift.
     pub drift: Vec<String>,
-    /// Whether plates that fail were left out.
+    /// Whether failing plates were left out.
     pub failed_left_out: bool,
-    /// The effects that were to be taken out of signals.
+    /// The requested corrections of signals.
     pub corrected: Vec<PositionEffectKind>,
     /// The lowest Z′ of a plate that passes.
     pub min_z_prime: f64,
@@ -99,11 +99,11 @@ pub struct PlateSummary {
     pub max_control_cv: f64,
 }
 
-/// Where what is found on plates goes.
+/// The destinations of the quality of plates.
 pub(super) struct PlateDestination<'a> {
     /// The table of the quality of plates.
     pub table: Option<TableSink>,
-    /// How many plates are drawn.
+    /// The number of plates to draw.
     pub cards: CardsWanted,
     pub files: &'a OutputSet,
 }
@@ -115,15 +115,15 @@ pub(super) enum CardsWanted {
     LeftOut,
 }
 
-/// Rows whose plates were judged, and what was found.
+/// Rows of judged plates, with the findings.
 pub(super) struct JudgedRows {
-    /// The rows, with what was asked for done.
+    /// The rows, after the requested corrections.
     pub rows: Box<dyn Rows>,
-    /// What was found; none of tables without raw signals.
+    /// The findings; `None` for tables without raw signals.
     pub summary: Option<PlateSummary>,
     /// Pictures of the plates as they were read.
     pub cards: PlateCards,
-    /// One row per plate, where it stays in memory.
+    /// One row per plate, if the table stays in memory.
     pub table: Option<ResultTable>,
 }
 
@@ -133,11 +133,11 @@ impl JudgedRows {
     }
 }
 
-/// Judges the plates of a table of raw signals, and draws them where that is wanted. Other tables stay as they are.
+/// Judges the plates of a table of raw signals, and draws them if requested. Other tables stay unchanged.
 ///
 /// # Errors
-/// If the table has no raw signals though they are needed, most plates have controls that cross, all plates fail and are to be left out, or
-/// the file of plates cannot be written.
+/// If raw signals are required but missing, most plates have controls that cross, all plates fail and would be left out, or the file of
+/// plates cannot be written.
 pub(super) fn judge_plates(
     parts: TableParts,
     options: &PlateOptions,
@@ -182,20 +182,21 @@ pub(super) fn judge_plates(
     Ok(JudgedRows { rows, summary, cards, table })
 }
 
-/// Writes one row per plate; a table that stays in memory is given back.
+/// Writes one row per plate; returns the table if it stays in memory.
 fn written(plates: &Plates, mut sink: TableSink, files: &OutputSet) -> Result<Option<ResultTable>> {
     sink.add(plates.table())?;
     sink.finish(files)
 }
 
 fn none_left(label: &str) -> Error {
-    Error::data(format!("{label}: every plate fails: none is left")).with_help(
-        "look at the table of plates for why; or set other limits (min_z_prime, max_control_cv); or keep plates that fail",
+    Error::data(format!("{label}: every plate fails, so none is left")).with_help(
+        "the table of plates lists the reasons; set other limits (min_z_prime, max_control_cv), or keep plates that fail",
     )
 }
 
 fn no_controls(label: &str) -> Error {
-    Error::data(format!("{label}: has no untreated wells of raw signals, by which plates could be judged")).with_help(
-        "plates, correct and drop_failed_plates need raw signals (a column of luminescence, intensity, counts) with the untreated wells as rows of the same table",
+    Error::data(format!("{label}: has no untreated wells with raw signals, so plates cannot be judged")).with_help(
+        "plates, correct and drop_failed_plates need raw signals (a column of luminescence, intensity or counts), with the \
+         untreated wells as rows of the same table",
     )
 }

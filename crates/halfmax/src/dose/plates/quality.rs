@@ -12,19 +12,19 @@ use halfmax_dose::{
 use super::{PlateOptions, PlateSummary};
 use crate::dose::table::ResultTable;
 
-/// A plate with its quality.
+/// A plate and its quality.
 pub(super) struct JudgedPlate {
-    /// Its table, and its position there.
+    /// The table, and the position of the plate in it.
     place: (usize, usize),
-    /// The row of the file that has its first well.
+    /// The row of the file with the first well.
     first_row: usize,
-    /// Plate, cell line and time, as the file has them.
+    /// Plate, cell line and time, as in the file.
     names: [String; 3],
     treated: u32,
     pub quality: PlateQuality,
 }
 
-/// The plates of a file, in its order.
+/// The plates of a file, in the order of the file.
 pub(super) struct Plates {
     pub format: Option<PlateFormat>,
     pub all: Vec<JudgedPlate>,
@@ -55,12 +55,12 @@ impl Plates {
         Ok(plates)
     }
 
-    /// The qualities of the plates.
+    /// The quality of each plate.
     pub fn qualities(&self) -> impl Iterator<Item = &PlateQuality> {
         self.all.iter().map(|plate| &plate.quality)
     }
 
-    /// The plates of one table: positions in the list of all, and in the table.
+    /// The plates of one table: their positions in the list of all plates, and in the table.
     pub fn plates_in_table(&self, table: usize) -> impl Iterator<Item = (usize, usize)> {
         let own = self.all.iter().enumerate().filter(move |(_, plate)| plate.place.0 == table);
         own.map(|(at, plate)| (at, plate.place.1))
@@ -71,7 +71,7 @@ impl Plates {
         self.qualities().any(|quality| quality.negative.wells > 0)
     }
 
-    /// What messages call a plate.
+    /// The name of a plate in messages.
     pub fn name(&self, at: usize) -> String {
         let parts = self.all[at].names.iter().filter(|part| !part.is_empty());
         match parts.cloned().collect::<Vec<String>>().join(", ") {
@@ -85,7 +85,7 @@ impl Plates {
         (0..self.all.len()).filter(|at| self.all[*at].quality.flags.contains(&flag)).collect()
     }
 
-    /// Plates that fail.
+    /// The failing plates.
     pub fn failed(&self) -> Vec<usize> {
         (0..self.all.len()).filter(|at| !self.all[*at].quality.passes()).collect()
     }
@@ -95,13 +95,13 @@ impl Plates {
         self.failed().len() == self.all.len()
     }
 
-    /// Learns from all plates which effects of the position are taken out, and how much of them.
+    /// Learns from all plates which position effects to remove, and how strongly.
     pub fn learn_correction(&mut self, which: Corrected) {
         let effects: Vec<_> = self.qualities().map(|quality| quality.effects).collect();
         self.correction = PositionCorrection::learnt(&effects, which);
     }
 
-    /// Where controls cross on most plates, their names are likely to be the wrong way round.
+    /// If controls cross on most plates, their labels are probably swapped.
     pub fn refuse_swapped(&self, label: &str) -> Result<()> {
         let with_positive: Vec<usize> =
             (0..self.all.len()).filter(|at| self.all[*at].quality.positive.wells > 0).collect();
@@ -119,10 +119,11 @@ impl Plates {
             quality.positive.mean,
             quality.negative.mean
         ))
-        .with_help("their names may be the wrong way round: correct the column of kinds of wells; or, if the signal rises as cells die, give viabilities or inhibitions instead of signals"))
+        .with_help("their labels may be swapped: correct the column of kinds of wells; or, if the signal rises as cells die, \
+            give viabilities or inhibitions instead of signals"))
     }
 
-    /// For each plate the largest effect that is taken out of its signals, as a share.
+    /// For each plate, the largest effect removed from its signals, as a fraction.
     pub fn correction_sizes(&self) -> impl Iterator<Item = f64> {
         self.qualities().map(|quality| {
             let effects = self.correction.taken_out(&quality.effects);
@@ -130,12 +131,12 @@ impl Plates {
         })
     }
 
-    /// Whether any effect is taken out.
+    /// Whether any effect is removed.
     pub fn any_correction(&self) -> bool {
         self.correction_sizes().any(|size| size > 0.0)
     }
 
-    /// The signals of a table without the effects of the position.
+    /// The signals of a table, without the position effects.
     pub fn corrected_signals(&self, table: usize, wells: &PlateWells) -> Vec<f64> {
         let mut signals = wells.signal.to_vec();
         let Some(format) = self.format else { return signals };
@@ -153,7 +154,7 @@ impl Plates {
         signals
     }
 
-    /// Judges the plates by what is left without the effects of the position. The effects stay as they were found.
+    /// Judges the plates again after the correction. The reported effects stay as first estimated.
     pub fn judge_again(&mut self, tables: &PlateTables, limits: &PlateLimits) -> Result<()> {
         let Some(format) = self.format else { return Ok(()) };
         let mut judged = Vec::new();
@@ -173,14 +174,14 @@ impl Plates {
         Ok(())
     }
 
-    /// A table without the wells of plates that fail.
+    /// A table without the wells of failing plates.
     pub fn without_failed(&self, table_at: usize, wells: &PlateWells, table: RawTable) -> RawTable {
         let fails = |(at, own): (usize, usize)| (!self.all[at].quality.passes()).then_some(own);
         let failed: Vec<usize> = self.plates_in_table(table_at).filter_map(fails).collect();
         if failed.is_empty() {
             return table;
         }
-        // Blanks are shared by the cell lines of a plate: they leave with the last.
+        // The cell lines of a plate share its blanks: blanks are removed with the last cell line.
         let rows: Vec<u32> = failed
             .iter()
             .flat_map(|own| &wells.plates[*own].wells)
@@ -194,7 +195,7 @@ impl Plates {
         table.without_rows(&rows, note)
     }
 
-    /// What was found, and what became of it.
+    /// The summary of the plates and the corrections.
     pub fn summary(&self, options: &PlateOptions) -> PlateSummary {
         let names = |plates: Vec<usize>| plates.into_iter().map(|at| self.name(at)).collect();
         PlateSummary {
@@ -273,7 +274,7 @@ impl Plates {
     }
 }
 
-/// The wells of one plate, as the numerics take them.
+/// The wells of one plate, as input of the computations.
 fn plate_wells_used(wells: &PlateWells, plate: usize) -> Vec<PlateWell> {
     let well = |row: &u32| {
         let row = *row as usize;

@@ -1,4 +1,4 @@
-//! What is noted of plates.
+//! The notes on plates.
 
 use halfmax_core::listed;
 use halfmax_data::counted;
@@ -7,17 +7,17 @@ use halfmax_dose::{Corrected, PlateFlag, PlateQuality};
 use super::PlateOptions;
 use super::quality::Plates;
 
-/// What a caller wants of plates.
+/// The requested use of plates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// A file of their quality.
+    /// A file with their quality.
     ForPlates,
     /// Curves of their readings.
     ForCurves,
 }
 
 impl Plates {
-    /// How good the plates are, which fail, which have effects of the position, and what became of these.
+    /// The quality of the plates, the failing plates, the position effects, and their corrections.
     pub fn notes(&self, options: &PlateOptions, asked: Asked) -> Vec<String> {
         let corrects = options.corrected() != Corrected::default();
         let for_plates = asked == Asked::ForPlates;
@@ -29,7 +29,8 @@ impl Plates {
         notes.extend(self.failed_note(options));
         notes.extend(self.position_notes(options.corrected()));
         if self.format.is_none() && (for_plates || corrects) {
-            notes.push("nothing says where wells lie: effects of the position are not estimated; add a column well (A01), or well_row and well_column".into());
+            notes.push("the table does not say where wells lie, so position effects are not estimated; add a column well (A01), \
+                or well_row and well_column".into());
         }
         if corrects {
             notes.push(self.correction_note());
@@ -37,14 +38,14 @@ impl Plates {
         notes
     }
 
-    /// How many plates, and how good.
+    /// The number of plates and their quality.
     fn quality_note(&self, options: &PlateOptions) -> String {
         let mut text = counted(self.all.len(), "plate");
         if !options.correct.is_empty() {
             text += ", after correction";
         }
         text += &match self.spread(|quality| quality.z_prime) {
-            Some([median, low, high]) => format!(": Z' is {median:.2} in the median ({low:.2} to {high:.2})"),
+            Some([median, low, high]) => format!(": the median Z' is {median:.2} ({low:.2} to {high:.2})"),
             None => ": Z' is not known (it needs two positive controls or two blanks)".to_owned(),
         };
         if let Some([median, _, high]) = self.spread(|quality| quality.control_cv) {
@@ -57,7 +58,7 @@ impl Plates {
         text
     }
 
-    /// The median, the lowest and the highest of what is known of plates.
+    /// The median, the lowest and the highest of the known values of plates.
     fn spread(&self, value: fn(&PlateQuality) -> f64) -> Option<[f64; 3]> {
         let mut values: Vec<f64> = self.qualities().map(value).filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -77,14 +78,14 @@ impl Plates {
                 counted(self.all.len(), "plate"),
                 listed(&named, 5),
                 match options.drop_failed_plates {
-                    true => "left out, as you asked",
-                    false => "used all the same: drop_failed_plates leaves them out",
+                    true => "left out, as requested",
+                    false => "used anyway: drop_failed_plates leaves them out",
                 }
             )
         })
     }
 
-    /// A plate that fails, and by what.
+    /// A failing plate with its flags.
     fn failure(&self, at: usize) -> String {
         let quality = &self.all[at].quality;
         let why = |flag: &PlateFlag| match flag {
@@ -105,7 +106,7 @@ impl Plates {
         let note = |(flag, what, name, is_corrected): (PlateFlag, &str, &str, bool)| {
             let plates = self.flagged(flag);
             let named: Vec<String> = plates.iter().map(|at| self.effects(*at)).collect();
-            let mended = if is_corrected { "taken out, as you asked" } else { "not taken out" };
+            let mended = if is_corrected { "removed, as requested" } else { "not removed" };
             (!plates.is_empty()).then(|| {
                 format!(
                     "{what} changes the signal of untreated wells on {}: {}; {mended} (correct {name})",
@@ -117,7 +118,7 @@ impl Plates {
         effects.into_iter().filter_map(note).collect()
     }
 
-    /// The effects of the position on a plate, in words.
+    /// The position effects on a plate, in words.
     fn effects(&self, at: usize) -> String {
         let effects = &self.all[at].quality.effects;
         let parts = [("edge", effects.edge), ("rows", effects.rows), ("columns", effects.columns)];
@@ -131,9 +132,10 @@ impl Plates {
         let mut sizes: Vec<f64> = self.correction_sizes().filter(|size| *size > 0.0).collect();
         sizes.sort_unstable_by(f64::total_cmp);
         match sizes.last() {
-            None => "nothing was corrected: the untreated wells show no effect of the position beyond chance, or do not lie where one would show".to_owned(),
+            None => "no signal was corrected: the untreated wells show no position effect beyond chance, or do not lie \
+                where an effect would show".to_owned(),
             Some(most) => format!(
-                "effects of the position taken out of {} of {}: {:.1} % of the signal in the median, at most {:.1} %",
+                "position effects removed from {} of {}: median {:.1} % of the signal, at most {:.1} %",
                 sizes.len(),
                 counted(self.all.len(), "plate"),
                 100.0 * sizes[sizes.len() / 2],

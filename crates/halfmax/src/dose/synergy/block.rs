@@ -1,4 +1,4 @@
-//! Blocks with their scores.
+//! Scored blocks: a dose matrix with its scores and fits.
 
 use std::fmt;
 
@@ -11,52 +11,52 @@ use serde_json::{Map, Value, json};
 
 use super::fits::{BlockFits, FitOptions};
 
-/// A dose matrix of two or more drugs in a cell line, with its scores. Its text is its name and its mean scores, in lines for a person.
+/// A dose matrix of two or more drugs in a cell line, with its scores. `Display` writes the name and the mean scores, line by line.
 #[derive(Clone, Debug)]
 pub struct ScoredBlock {
-    /// What the file calls it; of a file without a column of blocks, its number.
+    /// The name in the file; the number of the block if the file has no column of blocks.
     pub id: String,
-    /// Its drugs, two or more.
+    /// The drugs, two or more.
     pub drugs: Vec<String>,
-    /// Its cell line, where the file names it.
+    /// The cell line, if the file names it.
     pub cell_line: Option<String>,
-    /// Whether it is of one drug with itself.
+    /// Whether the block combines a drug with itself.
     pub is_sham: bool,
-    /// Its readings, cell by cell.
+    /// The readings, cell by cell.
     pub matrix: MultiMatrix,
-    /// Its scores.
+    /// The scores, one entry per model.
     pub scores: BlockScores,
-    /// What else was fitted to it.
+    /// Other fits to the block.
     pub fits: BlockFits,
-    /// Of three and more drugs, the ids of the blocks of their pairs.
+    /// The ids of the blocks of the pairs, for three and more drugs.
     pub pairs: Vec<String>,
 }
 
 impl ScoredBlock {
-    /// What messages call it: `3 (A with B in K562)`.
+    /// The name in messages: `3 (A with B in K562)`.
     pub fn name(&self) -> String {
         block_name(&self.id, &self.drugs, self.cell_line.as_deref())
     }
 
-    /// Whether a model has no score of it.
+    /// Whether the score of a model is missing.
     pub(super) fn lacks_a_score(&self) -> bool {
         self.scores.models.iter().any(|model| model.summary.mean.is_nan())
     }
 
-    /// Of a block of two drugs that lacks a surface: its id with why.
+    /// The id and the reason, if a block of two drugs lacks a response surface.
     pub(super) fn without_surface(&self) -> Option<String> {
         let why = self.fits.not_fitted().filter(|_| self.drugs.len() == 2);
         why.map(|why| format!("{} ({why})", self.id))
     }
 
-    /// The doses of both drugs in each cell; NaN of more than two drugs.
+    /// The doses of both drugs in each cell; NaN for more than two drugs.
     pub(super) fn doses_of_pair(&self) -> impl Iterator<Item = [f64; 2]> {
         let is_pair = self.drugs.len() == 2;
         let doses = move |cell: usize| [0, 1].map(|drug| self.matrix.dose(cell, drug));
         (0..self.matrix.len()).map(move |cell| if is_pair { doses(cell) } else { [f64::NAN; 2] })
     }
 
-    /// What a page lists of it beside its scores.
+    /// The facts that a page lists beside the scores.
     pub(crate) fn measures(&self) -> Vec<Measure> {
         let noun = if self.pairs.len() == 1 { "block" } else { "blocks" };
         let pairs = (!self.pairs.is_empty()).then(|| Measure {
@@ -92,7 +92,7 @@ impl fmt::Display for ScoredBlock {
 }
 
 impl Serialize for ScoredBlock {
-    /// Its names, the means of its scores, what was fitted, and flags.
+    /// The names, the mean scores, the fits and the flags.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.facts().serialize(serializer)
     }
@@ -111,7 +111,7 @@ fn mean_in_words(scores: &ModelScores) -> String {
     }
 }
 
-/// Of how many cells a mean is, where some have no reference: one of the drugs was not measured alone at their dose.
+/// The number of cells in a mean, if some have no reference because a drug was not measured alone at their dose.
 fn cells_in_words(summary: &Summary) -> String {
     match summary.cells < summary.measured {
         true => {
@@ -130,12 +130,12 @@ fn block_name(id: &str, drugs: &[String], cell_line: Option<&str>) -> String {
     }
 }
 
-/// A block of a file, before it is scored.
+/// A block of a file before scoring.
 #[derive(Clone, Copy)]
 pub(super) enum RawBlock<'a> {
-    /// Of two drugs.
+    /// A block of two drugs.
     Pair(&'a Block),
-    /// Of more, with the ids of the blocks of their pairs.
+    /// A block of more drugs, with the ids of the blocks of the pairs.
     Several(&'a MultiBlock, &'a [String]),
 }
 
@@ -147,10 +147,10 @@ pub(super) struct BlockScorer<'a> {
 }
 
 impl BlockScorer<'_> {
-    /// Scores the block with this number among all of the file.
+    /// Scores the block with this number in the file.
     ///
     /// # Errors
-    /// If the readings are no matrix.
+    /// If the readings do not form a matrix.
     pub fn score(&self, block: RawBlock, number: usize) -> Result<ScoredBlock> {
         let seed = self.seed.derive(number as u64);
         match block {
@@ -194,7 +194,7 @@ impl BlockScorer<'_> {
 }
 
 impl RawBlock<'_> {
-    /// What the file calls it.
+    /// The name in the file.
     pub fn id(&self) -> &str {
         match self {
             Self::Pair(block) => &block.id,
@@ -202,7 +202,7 @@ impl RawBlock<'_> {
         }
     }
 
-    /// What messages call it.
+    /// The name in messages.
     pub fn name(&self) -> String {
         match self {
             Self::Pair(block) => block_name(&block.id, &block.drugs, block.cell_line.as_deref()),

@@ -1,4 +1,4 @@
-//! The columns of scores, of cells and of blocks. Which there are does not depend on the scores.
+//! The columns of scores in tables of cells and of blocks. The set of columns does not depend on the scores.
 
 use halfmax_dose::LogLogistic;
 use halfmax_dose::synergy::{BlockScores, ModelScores, SingleAgent, Summary, Window};
@@ -9,12 +9,12 @@ use super::fits::FitOptions;
 use crate::dose::table::ResultTable;
 use crate::report::drug_letter;
 
-/// The drugs of the blocks of a part of a table.
+/// The number of drugs in the blocks of a part of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockKind {
-    /// Two.
+    /// Two drugs.
     Pairs,
-    /// Three and more, at most so many; other blocks of the file may have two.
+    /// Three and more drugs, at most this many; other blocks of the file may have two.
     Several { drugs: usize },
 }
 
@@ -36,7 +36,7 @@ pub(super) struct ScoreTables {
     pub blocks: ResultTable,
 }
 
-/// What tables of blocks are of, whatever their rows.
+/// The properties of tables of blocks that do not depend on their rows.
 pub(super) struct ScoreColumns<'a> {
     /// The names of the models.
     pub models: Vec<&'static str>,
@@ -44,7 +44,7 @@ pub(super) struct ScoreColumns<'a> {
 }
 
 impl ScoreColumns<'_> {
-    /// The rows of some blocks of one kind.
+    /// The rows of blocks with the same number of drugs.
     pub fn tables(&self, kind: BlockKind, scored: &[ScoredBlock]) -> ScoreTables {
         ScoreTables { cells: self.cells(kind, scored), blocks: self.blocks(kind, scored) }
     }
@@ -131,7 +131,7 @@ impl ScoreColumns<'_> {
     }
 }
 
-/// The columns that say what rows are of; those of cell lines only where the file names them.
+/// The columns that identify rows. The column of cell lines exists only if the file names them.
 fn name_columns(rows: &[&ScoredBlock], drugs: usize) -> ResultTable {
     let mut table = ResultTable::default();
     table.add_texts("block_id", rows.iter().map(|block| block.id.as_str()));
@@ -146,7 +146,7 @@ fn name_columns(rows: &[&ScoredBlock], drugs: usize) -> ResultTable {
     table
 }
 
-/// The curves of the drugs alone, and what they rest on.
+/// The single-drug curves, and the numbers of doses and readings behind them.
 fn add_single_agents(table: &mut ResultTable, scored: &[ScoredBlock], drugs: usize) {
     type CurveValue = fn(&LogLogistic) -> f64;
     type AgentValue = fn(&SingleAgent) -> f64;

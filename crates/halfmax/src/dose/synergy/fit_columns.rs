@@ -1,4 +1,4 @@
-//! The columns of fits, of cells and of blocks. Which there are does not depend on the rows.
+//! The columns of fits in tables of cells and of blocks. The set of columns does not depend on the rows.
 
 use halfmax_dose::Estimate;
 use halfmax_dose::synergy::{
@@ -10,13 +10,13 @@ use super::fits::{BlockFit, BlockFits, FitOptions};
 use crate::dose::table::ResultTable;
 use crate::report::drug_letter;
 
-/// Indices of one of their two kinds.
+/// Combination indices of one of the two kinds.
 pub(super) type IndicesOfKind = fn(&CombinationIndex) -> &Indices;
 /// The combination indices, with the names of their columns.
 pub(super) const INDICES: [(&str, IndicesOfKind); 2] =
     [("ci_median_effect", |found| &found.median_effect), ("ci_loewe", |found| &found.loewe)];
 
-/// Adds the columns of cells: what surfaces say there, and the combination indices with why there is none.
+/// Adds the columns of cells: the values of surfaces, and the combination indices or the reason for a missing index.
 pub(super) fn add_to_cells(table: &mut ResultTable, blocks: &[ScoredBlock], options: &FitOptions) {
     let mut fitted = |name: &str, viability: fn(&BlockFits, [f64; 2]) -> f64| {
         let inhibitions = |block: &ScoredBlock| -> Vec<f64> {
@@ -49,7 +49,8 @@ pub(super) fn add_to_cells(table: &mut ResultTable, blocks: &[ScoredBlock], opti
     }
 }
 
-/// Adds the columns of blocks of at most so many drugs: parameters of surfaces with their intervals and flags, means of indices, sensitivity scores.
+/// Adds the columns of blocks of at most this many drugs: parameters of surfaces with their intervals and flags, mean indices and
+/// sensitivity scores.
 pub(super) fn add_to_blocks(
     table: &mut ResultTable,
     blocks: &[ScoredBlock],
@@ -73,12 +74,12 @@ pub(super) fn add_to_blocks(
     }
 }
 
-/// The parameters of the surfaces; those of doses are in µM.
+/// The parameters of the surfaces; doses are in µM.
 const MUSYC: [&str; 13] =
     ["e0", "e1", "e2", "e3", "h1", "h2", "c1", "c2", "alpha_12", "alpha_21", "gamma_12", "gamma_21", "beta"];
 const BRAID: [&str; 9] = ["e0", "e1", "e2", "ef", "h1", "h2", "c1", "c2", "kappa"];
 
-/// A surface as tables have it.
+/// A surface as columns of a table.
 enum Surface<'a> {
     Fitted { parameters: Vec<SurfaceParameter>, quality: SurfaceQuality, flags: String },
     NotFitted { why: &'a str },
@@ -111,7 +112,7 @@ impl<'a> Surface<'a> {
         Self::Fitted { parameters, quality, flags }
     }
 
-    /// A number of the fit; NaN without one.
+    /// A number of the fit; NaN without a fit.
     fn number(&self, value: &dyn Fn(&[SurfaceParameter], &SurfaceQuality) -> f64) -> f64 {
         match self {
             Self::Fitted { parameters, quality, .. } => value(parameters, quality),
@@ -193,7 +194,7 @@ fn sensitivity_columns(blocks: &[&BlockFits], drugs: usize, table: &mut ResultTa
         .add_texts("css_flags", blocks.iter().map(|fits| fits.css.as_ref().map_or(String::new(), css_flags)));
 }
 
-/// What to know before CSS and S are used.
+/// Flags to read before CSS and S are used.
 fn css_flags(found: &Sensitivity) -> String {
     let outside = found.ic50_outside.iter().enumerate().filter(|(_, outside)| **outside);
     let outside = outside.map(|(drug, _)| format!("relative_ic50_{}_outside_doses", drug_letter(drug)));

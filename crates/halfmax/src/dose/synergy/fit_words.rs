@@ -1,4 +1,4 @@
-//! What was fitted to a block, for a person, a page and a machine.
+//! The fits to a block as text, as measures of a page and as JSON.
 
 use halfmax_data::counted;
 use halfmax_dose::synergy::{Indices, SurfaceParameter, SurfaceQuality};
@@ -9,10 +9,10 @@ use super::fit_columns::INDICES;
 use super::fits::BlockFits;
 
 impl BlockFits {
-    /// Lines for a person, each after an indent; none where nothing was asked for.
+    /// Indented lines of text; none if no fit was requested.
     pub(super) fn text(&self, drugs: usize) -> String {
         let without =
-            |surface: &str| format!("{surface} {}", if drugs > 2 { "of the pairs only" } else { "none" });
+            |surface: &str| format!("{surface} {}", if drugs > 2 { "for pairs only" } else { "none" });
         let mut parts: Vec<String> = Vec::new();
         parts.extend(self.musyc.as_ref().map(|fit| match fit {
             Ok(fit) => format!(
@@ -44,7 +44,7 @@ impl BlockFits {
         parts.iter().map(|part| format!("\n    {part}")).collect()
     }
 
-    /// The same for a page: the parameters that say what synergy is.
+    /// The measures of a page: the parameters that express synergy.
     pub(super) fn measures(&self, drugs: usize) -> Vec<Measure> {
         let mut measures = Vec::new();
         if let Some(fit) = self.musyc_fit() {
@@ -74,7 +74,7 @@ impl BlockFits {
         measures
     }
 
-    /// The same for a machine; null where nothing was asked for.
+    /// The fits as JSON; null if no fit was requested.
     pub(super) fn facts(&self) -> Value {
         let mut facts = Map::new();
         if let Some(fit) = &self.musyc {
@@ -120,7 +120,7 @@ fn surface_facts(parameters: &Parameters, quality: &SurfaceQuality, flags: &str)
     json!({ "parameters": parameters, "quality": quality, "flags": flags })
 }
 
-/// One decimal; none of a number that is not there.
+/// One decimal; "none" for NaN.
 fn tenths(value: f64) -> String {
     if value.is_nan() { "none".to_owned() } else { format!("{value:.1}") }
 }

@@ -1,4 +1,4 @@
-//! What is fitted to blocks beside their scores: response surfaces of two drugs, combination indices and sensitivity scores of two and more.
+//! Fits to blocks beside their scores: response surfaces of two drugs, combination indices and sensitivity scores.
 
 use halfmax_core::listed;
 use halfmax_data::{MultiBlock, counted};
@@ -9,24 +9,24 @@ use halfmax_dose::synergy::{
     sensitivity, sensitivity_of_many,
 };
 
-/// What can be fitted to a block beside the scores of reference models.
+/// A fit to a block beside the scores of reference models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockFit {
-    /// The response surface MuSyC, of two drugs.
+    /// The response surface MuSyC, for two drugs.
     Musyc,
-    /// The response surface BRAID, of two drugs.
+    /// The response surface BRAID, for two drugs.
     Braid,
     /// The combination index of each cell, by median-effect lines and by fitted curves.
     Ci,
-    /// Sensitivity scores: CSS, RI and, of two drugs, S.
+    /// Sensitivity scores: CSS, RI and, for two drugs, S.
     Css,
 }
 
 impl BlockFit {
-    /// All of them.
+    /// All fits.
     pub const ALL: [Self; 4] = [Self::Musyc, Self::Braid, Self::Ci, Self::Css];
 
-    /// Its name: `musyc`, `braid`, `ci`, `css`.
+    /// The name: `musyc`, `braid`, `ci` or `css`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Musyc => "musyc",
@@ -40,18 +40,18 @@ impl BlockFit {
 /// The fits that are response surfaces, with the names of their models.
 const SURFACES: [(BlockFit, &str); 2] = [(BlockFit::Musyc, "MuSyC"), (BlockFit::Braid, "BRAID")];
 
-/// What is fitted to each block beside the scores.
+/// The fits to each block beside the scores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FitOptions {
-    /// What is fitted; nothing by default.
+    /// The fits. None by default.
     pub fits: Vec<BlockFit>,
-    /// MuSyC: whether the drugs may change how steep each other's curve is.
+    /// MuSyC: whether each drug may change the steepness of the other's curve.
     pub musyc_gamma: Cooperativity,
-    /// BRAID: whether both drugs together can do more than the stronger one ever does.
+    /// BRAID: whether both drugs together can exceed the maximum effect of the stronger drug.
     pub braid_maximum: MaximalEffect,
 }
 
-/// What was fitted to a block: nothing where it was not asked for; of a surface that could not be fitted, why.
+/// The fits to a block: `None` if not requested. A surface that could not be fitted has the reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlockFits {
     /// The response surface MuSyC.
@@ -65,17 +65,17 @@ pub struct BlockFits {
 }
 
 impl FitOptions {
-    /// Whether this is to be fitted.
+    /// Whether this fit was requested.
     pub(super) fn has(&self, fit: BlockFit) -> bool {
         self.fits.contains(&fit)
     }
 
-    /// The first fit whose parameters are of whole blocks, which a table of cells does not hold.
+    /// The first fit whose parameters belong to whole blocks, which a table of cells cannot hold.
     pub(super) fn of_whole_blocks(&self) -> Option<BlockFit> {
         self.fits.iter().copied().find(|fit| *fit != BlockFit::Ci)
     }
 
-    /// What of the fits asked for blocks of more than two drugs have, if there are such blocks.
+    /// A note on the requested fits of blocks of more than two drugs, if the table has any.
     pub(super) fn note_several(&self, blocks: &[MultiBlock]) -> Option<String> {
         let surfaces: Vec<&str> =
             SURFACES.into_iter().filter(|(fit, _)| self.has(*fit)).map(|(_, name)| name).collect();
@@ -85,12 +85,12 @@ impl FitOptions {
         let mut parts = Vec::new();
         if !surfaces.is_empty() {
             parts.push(format!(
-                "surfaces of two drugs ({}) are fitted to their pairs, which are blocks of their own",
+                "response surfaces ({}) describe two drugs, so they are fitted to the blocks of the pairs",
                 surfaces.join(", ")
             ));
         }
         if self.has(BlockFit::Css) {
-            parts.push("their CSS is the mean over their pairs, and S is of two drugs only".to_owned());
+            parts.push("their CSS is the mean over their pairs, and S exists for two drugs only".to_owned());
         }
         let has_pair = |block: &&MultiBlock| {
             block.readings.iter().any(|(doses, _)| doses.iter().filter(|dose| **dose > 0.0).count() == 2)
@@ -102,7 +102,7 @@ impl FitOptions {
         Some(format!("{} of three or more drugs: {}", counted(blocks.len(), "block"), parts.join("; ")))
     }
 
-    /// Fits what was asked for to a matrix: surfaces to all its readings, the others to the inhibitions that are scored.
+    /// Runs the requested fits: surfaces on all readings of the matrix, the others on the scored inhibitions.
     pub(super) fn fit_pair(
         &self,
         matrix: &DoseMatrix,
@@ -112,7 +112,7 @@ impl FitOptions {
     ) -> BlockFits {
         let curves = || {
             let [a, b] = hill_curves(matrix, response);
-            // Where no model needed curves there are none yet.
+            // If no model needed curves, they are fitted here.
             [alone[0].or(a), alone[1].or(b)]
         };
         let musyc = || fit_musyc(matrix, self.musyc_gamma, confidence).map_err(|error| error.to_string());
@@ -125,7 +125,8 @@ impl FitOptions {
         }
     }
 
-    /// The same of three and more drugs, with the ids of the blocks of their pairs. Surfaces are of two drugs, and say so.
+    /// Runs the requested fits for three and more drugs, given the ids of the blocks of their pairs. Surfaces exist for two drugs only, so
+    /// they have a reason instead.
     pub(super) fn fit_several(
         &self,
         matrix: &MultiMatrix,
@@ -134,9 +135,9 @@ impl FitOptions {
         pairs: &[String],
     ) -> BlockFits {
         let of_two = |name: &str| match pairs {
-            [] => format!("{name} is of two drugs, and no pair of these was measured"),
-            [pair] => format!("{name} is of two drugs: see the pair, block {pair}"),
-            several => format!("{name} is of two drugs: see the pairs, blocks {}", listed(several, 10)),
+            [] => format!("{name} describes two drugs, and no pair of these drugs was measured"),
+            [pair] => format!("{name} describes two drugs: see the pair, block {pair}"),
+            several => format!("{name} describes two drugs: see the pairs, blocks {}", listed(several, 10)),
         };
         let curves = || -> Vec<Option<LogLogistic>> {
             let fitted = hill_curves_of_many(matrix, response);
@@ -153,17 +154,17 @@ impl FitOptions {
 }
 
 impl BlockFits {
-    /// The surface MuSyC, where it was fitted.
+    /// The surface MuSyC, if it was fitted.
     pub(super) fn musyc_fit(&self) -> Option<&MusycFit> {
         self.musyc.as_ref().and_then(|fit| fit.as_ref().ok())
     }
 
-    /// The surface BRAID, where it was fitted.
+    /// The surface BRAID, if it was fitted.
     pub(super) fn braid_fit(&self) -> Option<&BraidFit> {
         self.braid.as_ref().and_then(|fit| fit.as_ref().ok())
     }
 
-    /// Why a surface could not be fitted.
+    /// The reason why a surface could not be fitted.
     pub(super) fn not_fitted(&self) -> Option<&str> {
         let musyc = self.musyc.as_ref().and_then(|fit| fit.as_ref().err());
         let braid = self.braid.as_ref().and_then(|fit| fit.as_ref().err());

@@ -1,7 +1,7 @@
-//! The synergy of drug combinations: dose matrices of a table, scored against what is expected of drugs that do not interact.
+//! The synergy of drug combinations: scores dose matrices of a table against the expectation for drugs that do not interact.
 //!
-//! [`SynergyRequest`] reads, scores and writes whole tables. What scores one matrix is of the crate `halfmax-dose`, which is here under the same
-//! names: [`SynergyScorer`], [`DoseMatrix`].
+//! [`SynergyRequest`] reads, scores and writes whole tables. The crate `halfmax-dose` scores one matrix; its types are re-exported here:
+//! [`SynergyScorer`], [`DoseMatrix`].
 
 mod block;
 mod columns;
@@ -35,19 +35,19 @@ use block::BlockScorer;
 use columns::ScoreColumns;
 use scoring::{BlockScoring, ScoreDestination};
 
-/// How the readings of dose matrices stand.
+/// The layout of the readings of dose matrices.
 #[derive(Clone, Debug)]
 pub enum MatrixLayout {
     /// One row per well.
     List {
-        /// The two drugs of a table that does not name them.
+        /// The two drugs, for a table that does not name them.
         drugs: Option<[String; 2]>,
     },
     /// One row per dose of the first drug, and one column per dose of the second.
     Grid {
         /// The drugs of the rows and of the columns.
         drugs: [String; 2],
-        /// The doses, if they are not on the grid's edges.
+        /// The doses, if the edges of the grid do not hold them.
         doses: GridDoses,
     },
 }
@@ -58,17 +58,17 @@ impl Default for MatrixLayout {
     }
 }
 
-/// Whether curves of drugs alone, and those of ZIP's rows and columns, are drawn to what all blocks of a table have in common.
+/// Whether single-drug curves, and curves of ZIP's rows and columns, are shrunken towards the distribution over all blocks of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CurvePrior {
-    /// To how Hill slopes, tops and errors are distributed; of fewer than twenty curves nothing is learnt.
+    /// Shrunken towards the distribution of Hill slopes, tops and errors. With fewer than twenty curves nothing is learnt.
     #[default]
     Learnt,
-    /// To nothing: plain least squares.
+    /// Not shrunken: plain least squares.
     None,
 }
 
-/// Which dose matrices are scored, and how.
+/// A request to score the dose matrices of a table.
 ///
 /// ```
 /// use halfmax::core::Silent;
@@ -79,36 +79,32 @@ pub enum CurvePrior {
 /// # let path = folder.path().join("matrix.csv");
 /// let wells = "drug_a,drug_b,dose_a_um,dose_b_um,inhibition_percent\n\
 ///              A,B,0,0,0\nA,B,1,0,30\nA,B,0,1,20\nA,B,1,1,60\n";
-/// std::fs::write(&path, wells)?;
-/// let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() };
-/// let request = SynergyRequest { readings: path.into(), params, ..SynergyRequest::default() };
-/// let scored = request.score(&Silent)?;
-/// // 30 + 20 − 30 · 20 / 100 are expected of drugs that act independently.
-/// assert_eq!(scored.cells.numbers("synergy_bliss").map(|scores| scores[3]), Some(16.0));
-/// let [block] = scored.blocks.as_slice() else { panic!("one block") };
-/// assert_eq!(block.name(), "1 (A with B)");
+/// std::fs::write(&path, wells)?; let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() }; let request
+/// = SynergyRequest { readings: path.into(), params, ..SynergyRequest::default() }; let scored = request.score(&Silent)?; // Drugs that act
+/// independently are expected to inhibit by 30 + 20 − 30 · 20 / 100. assert_eq!(scored.cells.numbers("synergy_bliss").map(|scores|
+/// scores[3]), Some(16.0)); let [block] = scored.blocks.as_slice() else { panic!("one block") }; assert_eq!(block.name(), "1 (A with B)");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct SynergyRequest {
-    /// The readings: columns of two or more drugs, their doses (0 where another is alone) and viabilities or inhibitions.
+    /// The readings: columns of two or more drugs, their doses (0 for an absent drug) and viabilities or inhibitions.
     pub readings: TableFile,
-    /// How they stand.
+    /// The layout of the readings.
     pub layout: MatrixLayout,
-    /// What they are; found out without.
+    /// The unit of the readings. Detected if `None`.
     pub response: Option<ReadingUnit>,
-    /// The unit of all doses, in µM: 0.001 for nM. Found out without; [`halfmax_data::dose_factor`] knows the names of units.
+    /// The unit of all doses, in µM: 0.001 for nM. Detected if `None`. [`halfmax_data::dose_factor`] translates the names of units.
     pub dose_unit: Option<f64>,
-    /// A table of readings of drugs alone, joined by cell line and drug.
+    /// A table of single-drug readings, joined by cell line and drug.
     pub single_agents: Option<PathBuf>,
-    /// How matrices are scored.
+    /// The parameters of the scores.
     pub params: SynergyParams,
-    /// Whether curves are drawn to what all blocks have in common.
+    /// Whether curves are shrunken towards the distribution over all blocks.
     pub hill_prior: CurvePrior,
-    /// What is fitted beside the scores.
+    /// The fits beside the scores.
     pub fits: FitOptions,
-    /// The seed of the bootstrap. 1 by default.
+    /// The seed of the bootstrap. Default: 1.
     pub seed: u64,
 }
 
@@ -128,12 +124,12 @@ impl Default for SynergyRequest {
     }
 }
 
-/// Where the scores of dose matrices are written, all at once when everything is complete. Tables are .parquet, .csv or .ndjson.
+/// The output files for scores of dose matrices. They appear together when all are complete. Tables are .parquet, .csv or .ndjson.
 #[derive(Clone, Debug, Default)]
 pub struct SynergyOutputs {
     /// One row per block and cell; `-` is standard output.
     pub cells: PathBuf,
-    /// One row per block: the curves of the drugs alone, mean scores with intervals, and the doses with the highest.
+    /// One row per block: the single-drug curves, mean scores with intervals, and the doses with the highest scores.
     pub blocks: Option<PathBuf>,
     /// A page and pictures of the blocks.
     pub pictures: PictureOutputs,
@@ -148,14 +144,14 @@ pub struct ScoredMatrices {
     pub cells: ResultTable,
     /// One row per block.
     pub table: ResultTable,
-    /// The blocks in a few numbers.
+    /// The summary of the blocks.
     pub summary: SynergySummary,
 }
 
-/// What takes every scored block, in the order of the table.
+/// A function that receives every scored block, in the order of the table.
 pub type TakeBlock<'a> = dyn FnMut(ScoredBlock) -> Result<()> + 'a;
 
-/// Where the results of a request go.
+/// The destinations of the results of a request.
 struct Destination<'a> {
     cells: TableSink,
     blocks: Option<TableSink>,
@@ -164,16 +160,16 @@ struct Destination<'a> {
 }
 
 impl SynergyRequest {
-    /// Scores the blocks, and gives them back in memory.
+    /// Scores the blocks and returns them in memory.
     ///
     /// # Errors
-    /// If something is out of its range, the readings cannot be read or are not clear, no block can be scored, or the user stopped it.
+    /// If a parameter is out of its range, the readings cannot be read or are ambiguous, no block can be scored, or the user stopped it.
     pub fn score(&self, progress: &dyn Progress) -> Result<ScoredMatrices> {
         let to = Destination {
             cells: TableSink::memory(),
             blocks: Some(TableSink::memory()),
             pictures: &PictureOutputs::default(),
-            // Of nothing: no file is written.
+            // No output paths: no file is written.
             files: OutputSet::of(Path::new("-")),
         };
         let mut blocks = Vec::new();
@@ -185,8 +181,7 @@ impl SynergyRequest {
         Ok(ScoredMatrices { blocks, ..scored })
     }
 
-    /// Scores the blocks, and writes the results into files, which must not exist. They are locked against other processes before anything is
-    /// computed.
+    /// Scores the blocks and writes the results into files, which must not exist. Locks the files against other processes before the work.
     ///
     /// # Errors
     /// As [`Self::write_held`], or if an output exists, or another process is writing it.
@@ -196,12 +191,12 @@ impl SynergyRequest {
         self.write_held(outputs, &mut |_| Ok(()), progress)
     }
 
-    /// As [`Self::write`], for a caller that has checked the outputs and holds their locks: replaces what is there. Gives every scored block to
-    /// `take`, too, while others wait to be scored.
+    /// As [`Self::write`], for a caller that has checked the outputs and holds their locks. Replaces existing files. Also passes every
+    /// scored block to `take` while other blocks wait.
     ///
     /// # Errors
-    /// If something is out of its range, the readings cannot be read or are not clear, no block can be scored, an output cannot be written,
-    /// `take` fails, or the user stopped it.
+    /// If a parameter is out of its range, the readings cannot be read or are ambiguous, no block can be scored, an output cannot be
+    /// written, `take` fails, or the user stopped it.
     pub fn write_held(
         &self,
         outputs: &SynergyOutputs,
@@ -209,7 +204,7 @@ impl SynergyRequest {
         progress: &dyn Progress,
     ) -> Result<SynergySummary> {
         self.check_outputs(outputs)?;
-        // Before the readings are looked at: a wrong ending is an error at once.
+        // Checked before the readings are read: a wrong ending is an error at once.
         let to = Destination {
             cells: TableSink::create(&outputs.cells)?,
             blocks: outputs.blocks.as_deref().map(TableSink::create).transpose()?,
@@ -219,7 +214,7 @@ impl SynergyRequest {
         Ok(self.run(to, take, progress)?.summary)
     }
 
-    /// Checks what needs no file.
+    /// Checks the parameters, without any file.
     ///
     /// # Errors
     /// If a number is out of its range.
@@ -227,20 +222,22 @@ impl SynergyRequest {
         self.params.clone().check().map(|_| ())
     }
 
-    /// Checks what needs no file, and whether the outputs hold what is asked for.
+    /// Checks the parameters, and whether the outputs can hold the requested results.
     ///
     /// # Errors
     /// As [`Self::check`], or if no file would hold the parameters of fits.
     pub fn check_outputs(&self, outputs: &SynergyOutputs) -> Result<()> {
         self.check()?;
         match self.fits.of_whole_blocks().filter(|_| outputs.blocks.is_none()) {
-            Some(fit) => Err(Error::config(format!("fits {}: its results are of whole blocks", fit.name()))
-                .with_help("name a file for the table of blocks, too")),
+            Some(fit) => {
+                Err(Error::config(format!("fits {}: its results belong to whole blocks", fit.name()))
+                    .with_help("give a file for the table of blocks as well"))
+            }
             None => Ok(()),
         }
     }
 
-    /// Reads and scores; the blocks themselves go to `take`.
+    /// Reads and scores; passes the blocks to `take`.
     fn run(&self, to: Destination, take: &mut TakeBlock, progress: &dyn Progress) -> Result<ScoredMatrices> {
         let scorer = self.params.clone().check()?;
         let found = self.read(progress)?;
@@ -270,7 +267,7 @@ impl SynergyRequest {
         tally.refuse_if_all(path, all)?;
         let where_listed = match &into.blocks {
             Some(_) => "columns flags, flags_a, flags_b",
-            None => "see them in the table of blocks",
+            None => "the table of blocks lists them",
         };
         let cells = into.cells.finish(&files)?.unwrap_or_default();
         let table = into.blocks.map(|blocks| blocks.finish(&files)).transpose()?.flatten();
@@ -285,7 +282,7 @@ impl SynergyRequest {
         Ok(ScoredMatrices { blocks: Vec::new(), cells, table: table.unwrap_or_default(), summary })
     }
 
-    /// The dose matrices of the table, with notes on what was taken for what, and what was left out.
+    /// The dose matrices of the table, with notes on the detected columns and the omitted rows.
     fn read(&self, progress: &dyn Progress) -> Result<Matrices> {
         let drugs = match &self.layout {
             MatrixLayout::List { drugs } => drugs.clone(),
@@ -325,7 +322,7 @@ impl SynergyRequest {
         }
         if found.incomplete > 0 {
             let rows = counted(found.incomplete, "row");
-            progress.note(&format!("{place}: without a reading, and left out: {rows}"));
+            progress.note(&format!("{place}: left out, because the reading is missing: {rows}"));
         }
         let shams: Vec<&str> =
             found.blocks.iter().filter(|block| block.is_sham()).map(|block| block.id.as_str()).collect();
@@ -350,7 +347,7 @@ impl SynergyRequest {
         ));
         about.notes.iter().for_each(|note| progress.note(&format!("{place}: {note}")));
         if about.dose_unit_assumed {
-            progress.note(&format!("{place}: nothing says what unit the doses are in: taken as µM"));
+            progress.note(&format!("{place}: no unit is given for the doses: assuming µM"));
         }
         let joined = join_single_agents(found, &readings)?;
         let place = self.readings.file.display();
@@ -358,7 +355,7 @@ impl SynergyRequest {
         Ok(())
     }
 
-    /// A scorer that has learnt from the blocks where that is asked for, with a note on what.
+    /// A scorer. If requested, it has learnt from the blocks, with a note on the learnt values.
     fn learnt(&self, scorer: SynergyScorer, found: &Matrices, progress: &dyn Progress) -> SynergyScorer {
         let scorer = match self.hill_prior {
             CurvePrior::None => scorer,
@@ -370,7 +367,7 @@ impl SynergyRequest {
     }
 }
 
-/// The matrices that are learnt from, of those that can be scored.
+/// The matrices to learn from, among those that can be scored.
 fn sampled_matrices(blocks: &[Block]) -> Vec<DoseMatrix> {
     let sample = SynergyScorer::learns_from(blocks.len());
     sample.par_iter().filter_map(|at| DoseMatrix::new(&blocks[*at].readings).ok()).collect()

@@ -1,11 +1,11 @@
-//! Which blocks of two drugs are the pairs of a block of more.
+//! The blocks of two drugs that belong to a block of more drugs.
 
 use std::collections::HashMap;
 
 use halfmax_data::{Block, Matrices, MultiBlock};
 
-/// For each block of three and more drugs the ids of the blocks of its pairs: those of its drugs in its cell line, under the block's own name in the
-/// file where the file names blocks.
+/// For each block of three and more drugs, the ids of the blocks of its pairs. A pair has two of its drugs and its cell line. If the file
+/// names blocks, the pair also has its name.
 pub(super) fn pairs_of_blocks(found: &Matrices) -> Vec<Vec<String>> {
     let mut by_drugs: HashMap<(Option<&str>, [&str; 2]), Vec<&Block>> = HashMap::new();
     for block in &found.blocks {
@@ -23,7 +23,7 @@ pub(super) fn pairs_of_blocks(found: &Matrices) -> Vec<Vec<String>> {
         });
         let own = |pair: &&&Block| match (file_id(&pair.id, &pair.drugs), file_id(&block.id, drugs)) {
             (Some(pair), many) => pair == many.unwrap_or(&block.id),
-            // A file without names of blocks: they are numbered.
+            // A file without names of blocks: blocks are numbered.
             (None, _) => true,
         };
         blocks.filter(own).map(|pair| pair.id.clone()).collect()
@@ -31,7 +31,7 @@ pub(super) fn pairs_of_blocks(found: &Matrices) -> Vec<Vec<String>> {
     found.many.iter().map(pairs).collect()
 }
 
-/// What the file calls a block whose id is that with its drugs behind it, once or twice; none where it is not.
+/// The name in the file of a block whose id is this name followed by its drugs, once or twice; none for other ids.
 fn file_id<'a>(id: &'a str, drugs: &[String]) -> Option<&'a str> {
     let drugs = drugs.join("+");
     let without = |id: &'a str| id.strip_suffix(&drugs)?.strip_suffix(':');

@@ -1,4 +1,4 @@
-//! Blocks that are scored and given away some at a time, so that memory is bounded whatever their number is.
+//! Scores blocks and passes them on in batches, so that any number of blocks needs bounded memory.
 
 use halfmax_core::{Progress, Result};
 use halfmax_data::Matrices;
@@ -12,23 +12,23 @@ use super::summary::Tally;
 use crate::dose::table::{ResultTable, TableSink};
 use crate::report::{BlockPage, SvgFolder, write_block_svgs};
 
-/// Blocks that are scored at a time.
+/// The number of blocks in a batch.
 const AT_A_TIME: usize = 256;
 
-/// Everything that scored blocks go into.
+/// The destinations of scored blocks.
 pub(super) struct ScoreDestination {
     pub cells: TableSink,
     pub blocks: Option<TableSink>,
     pub page: Option<BlockPage>,
     pub folder: Option<SvgFolder>,
-    /// The columns of all parts, once the first is known.
+    /// The columns of all parts, once the first part is known.
     pub layout: Option<ScoreTables>,
     /// Blocks with a picture.
     pub drawn: usize,
 }
 
 impl ScoreDestination {
-    /// Draws some blocks.
+    /// Draws the pictures of some blocks.
     fn draw(&mut self, scored: &[ScoredBlock]) -> Result<()> {
         if self.page.is_none() && self.folder.is_none() {
             return Ok(());
@@ -41,7 +41,7 @@ impl ScoreDestination {
     }
 }
 
-/// The blocks of a table, and how they are scored.
+/// The blocks of a table with the parameters of their scores.
 pub(super) struct BlockScoring<'a> {
     pub found: &'a Matrices,
     pub scorer: BlockScorer<'a>,
@@ -50,10 +50,10 @@ pub(super) struct BlockScoring<'a> {
 }
 
 impl BlockScoring<'_> {
-    /// Scores all blocks, and gives them to where they go, at last to `take`.
+    /// Scores all blocks and passes them to their destinations, and then to `take`.
     ///
     /// # Errors
-    /// If something cannot be written, `take` fails, or the user stopped it.
+    /// If an output cannot be written, `take` fails, or the user stopped it.
     pub fn run(&self, to: &mut ScoreDestination, take: &mut TakeBlock) -> Result<Tally> {
         let ids_of_pairs = pairs_of_blocks(self.found);
         let pairs: Vec<RawBlock> = self.found.blocks.iter().map(RawBlock::Pair).collect();
@@ -77,7 +77,7 @@ impl BlockScoring<'_> {
         Ok(tally)
     }
 
-    /// The blocks of a part that can be scored; those that cannot are counted. The first block has the number `first`.
+    /// The scored blocks of a part. Counts blocks that cannot be scored. The first block has the number `first`.
     fn scored(&self, part: &[RawBlock], first: usize, tally: &mut Tally) -> Result<Vec<ScoredBlock>> {
         let score = |(at, block): (usize, &RawBlock)| {
             self.progress.check()?;
@@ -94,7 +94,7 @@ impl BlockScoring<'_> {
         Ok(scored)
     }
 
-    /// Writes and draws scored blocks of one kind.
+    /// Writes and draws scored blocks with the same number of drugs.
     fn give(&self, kind: BlockKind, scored: &[ScoredBlock], to: &mut ScoreDestination) -> Result<()> {
         let tables = self.columns.tables(kind, scored);
         let layout = to.layout.get_or_insert_with(|| self.layout(kind, &tables));
@@ -110,9 +110,9 @@ impl BlockScoring<'_> {
         BlockKind::Several { drugs }
     }
 
-    /// The columns that all parts are written with: those of the first, and what blocks of more drugs have besides.
+    /// The columns of all parts: those of the first part, and those that blocks of more drugs add.
     fn layout(&self, kind: BlockKind, first: &ScoreTables) -> ScoreTables {
-        // Which columns there are does not depend on the rows.
+        // The set of columns does not depend on the rows.
         let more = match kind {
             BlockKind::Pairs if !self.found.many.is_empty() => {
                 self.columns.tables(self.kind_of_several(), &[])

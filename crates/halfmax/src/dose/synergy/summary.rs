@@ -1,4 +1,4 @@
-//! Scored blocks in a few numbers: which could not be scored, which lack something, how many have which flags.
+//! A summary of scored blocks: unscored blocks, missing scores, counts of flags.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::block::{RawBlock, ScoredBlock};
 
-/// What was scored, and what was found.
+/// A summary of scored blocks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SynergySummary {
     /// The number of blocks that were scored.
     pub blocks: usize,
-    /// What the readings were taken for: `viability-percent` and the like.
+    /// The unit of the readings, for example `viability-percent`.
     pub response: String,
     /// Rows left out because the reading is missing.
     pub incomplete_left_out: usize,
@@ -32,20 +32,20 @@ pub struct SynergySummary {
 /// A block that could not be scored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UnscoredBlock {
-    /// What the file calls it.
+    /// The name in the file.
     pub block_id: String,
-    /// Why it could not be scored.
+    /// The reason.
     pub why: String,
 }
 
-/// What is counted while blocks are scored.
+/// Counters for blocks while they are scored.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// Blocks that could not be scored: their ids, names and why.
+    /// Blocks that could not be scored: ids, names and reasons.
     unscored: Vec<(String, String, Error)>,
     /// Ids of blocks that lack the score of a model.
     lacking: Vec<String>,
-    /// Ids of blocks that lack a response surface, with why.
+    /// Ids of blocks that lack a response surface, with the reasons.
     without_surface: Vec<String>,
     flags: FlagTally,
 }
@@ -65,7 +65,7 @@ impl Tally {
         }
     }
 
-    /// Refuses a file of which no block can be scored.
+    /// Returns an error if no block of the file can be scored.
     pub fn refuse_if_all(&mut self, path: &Path, blocks: usize) -> Result<()> {
         if self.unscored.len() < blocks || self.unscored.is_empty() {
             return Ok(());
@@ -78,12 +78,12 @@ impl Tally {
         }))
     }
 
-    /// Why blocks could not be scored, one sentence each.
+    /// The reasons why blocks could not be scored, one sentence each.
     pub fn why_unscored(&self) -> Vec<String> {
         self.unscored.iter().map(|(_, name, error)| format!("block {name}: {error}")).collect()
     }
 
-    /// Notes what lacks something.
+    /// Notes blocks without a score or a fit.
     pub fn note_missing(&self, path: &Path, blocks: usize, progress: &dyn Progress) {
         let place = path.display();
         if !self.unscored.is_empty() {
@@ -112,13 +112,13 @@ impl Tally {
         }
     }
 
-    /// Notes which flags there are; `table` says where they are listed block by block.
+    /// Notes the flags that occur; `table` names the place that lists them block by block.
     pub fn note_flags(&self, path: &Path, table: &str, progress: &dyn Progress) {
         let notes = self.flags.notes(table);
         notes.iter().for_each(|note| progress.note(&format!("{}: {note}", path.display())));
     }
 
-    /// The blocks in a few numbers.
+    /// The summary of the blocks.
     pub fn summary(self, found: &Matrices) -> SynergySummary {
         let unscored = self.unscored.into_iter();
         SynergySummary {
@@ -141,7 +141,7 @@ struct FlagTally {
     blocks: usize,
     flagged: usize,
     counts: [usize; BlockFlag::ALL.len()],
-    /// Cells that were filled in.
+    /// Filled cells.
     imputed: usize,
 }
 
@@ -168,7 +168,8 @@ impl FlagTally {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// How many cells were filled in; where blocks have no replicates, that there are neither intervals nor p values; how many blocks are doubtful.
+    /// Notes: the number of filled cells, the blocks without replicates, which have neither intervals nor p values, and the number of
+    /// flagged blocks.
     fn notes(&self, table: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if self.imputed > 0 {

@@ -1,4 +1,4 @@
-//! What is listed of a block, and what is flagged.
+//! The listed facts and the flags of a block.
 
 use halfmax_dose::synergy::{BlockFlag, Summary};
 use halfmax_report::Measure;
@@ -6,7 +6,7 @@ use halfmax_report::Measure;
 use super::{ScoredBlock, title_of};
 use crate::report::words::{digits, interval};
 
-/// What a flag of a block means, in words.
+/// The meaning of a flag of a block, in words.
 fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
     match flag {
         BlockFlag::TooFewDoses => {
@@ -22,26 +22,24 @@ fn meaning(flag: BlockFlag) -> (&'static str, &'static str) {
         ),
         BlockFlag::UShaped => (
             "a row or column turns",
-            "Viability falls and then rises with the dose, or rises and then falls: no curve of ZIP's can follow.",
+            "Viability falls and then rises with the dose, or rises and then falls: no ZIP curve can follow.",
         ),
         BlockFlag::MissingCells => ("cells missing", "Some combinations of doses were not measured."),
         BlockFlag::CellsWithoutReference => (
             "cells without a reference",
-            "A drug was not measured alone at their dose, or their row or column is too short: means leave them out.",
+            "A drug was not measured alone at the dose, or the row or column is too short: means leave these cells out.",
         ),
         BlockFlag::Imputed => ("cells filled in", "Cells without a reading were filled in by fitted curves."),
         BlockFlag::NoReplicates => {
-            ("no replicates", "Nothing says how much readings vary: there are no intervals and no p values.")
+            ("no replicates", "The variation of readings is unknown: there are no intervals and no p values.")
         }
     }
 }
 
-/// Flags of blocks, and what they mean.
+/// Flags of blocks, with their meanings.
 pub fn flags() -> Vec<(&'static str, &'static str)> {
-    let sham = (
-        "a drug with itself",
-        "Any synergy that such a block shows is an error of the measurement or the model.",
-    );
+    let sham =
+        ("a drug with itself", "Any synergy in this block is an error of the measurement or the model.");
     BlockFlag::ALL.into_iter().map(meaning).chain([sham]).collect()
 }
 
@@ -52,7 +50,7 @@ pub fn flags_of(scored: &ScoredBlock) -> Vec<usize> {
     set.filter(|(_, set)| *set).map(|(flag, _)| flag).collect()
 }
 
-/// What is listed of a block, in this order: one place for whatever is known of it.
+/// The facts listed for a block, in this order.
 pub fn facts_of(scored: &ScoredBlock) -> Vec<Measure> {
     let ScoredBlock { drugs, scores, .. } = scored;
     let mut facts: Vec<Measure> = scores

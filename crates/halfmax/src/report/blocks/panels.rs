@@ -1,4 +1,5 @@
-//! The maps of a block: its cells by the doses of two drugs, and of three and more drugs one map for each combination of doses of the others.
+//! The maps of a block: its cells by the doses of two drugs. A block of three and more drugs has one map for each combination of doses of
+//! the other drugs.
 
 use halfmax_data::counted;
 use halfmax_dose::synergy::{ModelScores, MultiMatrix};
@@ -8,12 +9,12 @@ use super::facts::summary;
 use super::{ScoredBlock, title_of, unit_of};
 use crate::report::words::digits;
 
-/// At most so many maps are shown of a block.
+/// The maximum number of maps of a block.
 const MOST_PANELS: usize = 16;
-/// And at most so many cells, so that a page with one block stays small.
+/// The maximum number of cells, so that a page with one block stays small.
 const MOST_CELLS: usize = 20_000;
 
-/// The map of some cells, by the doses of the first two drugs, those of the second fastest.
+/// The map of some cells by the doses of the first two drugs. The dose of the second drug changes fastest.
 pub fn matrix(scored: &ScoredBlock, cells: Vec<usize>) -> MatrixPicture {
     let ScoredBlock { drugs, matrix, scores, .. } = scored;
     let of = |list: &[f64]| -> Vec<f64> {
@@ -47,7 +48,7 @@ pub fn matrix(scored: &ScoredBlock, cells: Vec<usize>) -> MatrixPicture {
 pub fn picture(scored: &ScoredBlock, alone: Vec<DosePicture>) -> PanelPicture {
     let ScoredBlock { drugs, matrix: block, scores, .. } = scored;
     let further: Vec<usize> = (2..drugs.len()).collect();
-    // Cells count the doses of the last drug fastest: those of one map are as far from each other as there are maps.
+    // The dose of the last drug changes fastest from cell to cell, so the cells of one map are as far apart as the number of maps.
     let all: usize = further.iter().map(|drug| block.doses(*drug).len()).product();
     let mut has_reading = vec![false; all];
     for (cell, _) in scores.response.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
@@ -68,12 +69,13 @@ pub fn picture(scored: &ScoredBlock, alone: Vec<DosePicture>) -> PanelPicture {
     }
 }
 
-/// At most so many maps, of doses of the further drugs that lie evenly between their ends; of maps without a reading there is none.
+/// The maps to show, at most this many. Their doses of the further drugs are evenly spaced between the ends. Maps without a reading are
+/// left out.
 fn some(block: &MultiMatrix, further: &[usize], with: &[usize], most: usize) -> Vec<usize> {
     let mut kept: Vec<Vec<f64>> = further.iter().map(|drug| block.doses(*drug).to_vec()).collect();
     let mut counts: Vec<usize> = kept.iter().map(Vec::len).collect();
     while counts.iter().product::<usize>() > most {
-        // One dose less of the drug that has most.
+        // Drops one dose of the drug with the most doses.
         let Some(longest) = counts.iter_mut().max_by_key(|count| **count).filter(|count| **count > 1) else {
             break;
         };
@@ -85,11 +87,11 @@ fn some(block: &MultiMatrix, further: &[usize], with: &[usize], most: usize) -> 
     let is_kept =
         |at: &&usize| further.iter().zip(&kept).all(|(drug, doses)| doses.contains(&block.dose(**at, *drug)));
     let chosen: Vec<usize> = with.iter().filter(is_kept).copied().collect();
-    // Few combinations that were measured need not lie on a grid.
+    // A few measured combinations need not lie on a grid.
     if 2 * chosen.len() >= counts.iter().product::<usize>() { chosen } else { evenly(with, most) }
 }
 
-/// So many of a list, from its first to its last; of one the last.
+/// This many entries of a list, evenly spaced from its first to its last; for one entry, the last.
 fn evenly<T: Copy>(list: &[T], count: usize) -> Vec<T> {
     let last = list.len().saturating_sub(1);
     match count {
@@ -112,23 +114,21 @@ fn doses_of(scored: &ScoredBlock, at: usize, further: &[usize]) -> String {
     further.iter().map(one).collect::<Vec<String>>().join(", ")
 }
 
-/// What the maps are, and which are not shown.
+/// A note on the maps, and on the omitted maps.
 fn note(scored: &ScoredBlock, [all, with, shown]: [usize; 3]) -> String {
     let (axes, others) = scored.drugs.split_at(scored.drugs.len().min(2));
     let [dose, doses] =
         if others.len() == 1 { ["dose", "doses"] } else { ["doses", "combinations of doses"] };
     let mut said = format!(
-        "Each map is of {}, at the {dose} of {} above it.",
+        "Each map shows {}, at the {dose} of {} above it.",
         axes.join(" with "),
         others.join(" and ")
     );
     if shown < with {
-        said += &format!(
-            " Shown are {shown} of {with} {doses}, evenly spread. The file that the command wrote has all."
-        );
+        said += &format!(" Shown: {shown} of {with} {doses}, evenly spread. The output file has all.");
     }
     if with < all {
-        said += &format!(" Without a reading, and left out: {}.", counted(all - with, "map"));
+        said += &format!(" Left out, without a reading: {}.", counted(all - with, "map"));
     }
     said
 }
@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// A block over so many doses of each drug, 0 among them; cells that `measured` says no to, by the positions of their doses, were not measured.
+    /// A block over this many doses of each drug, including 0. `measured` decides by the positions of the doses whether a cell was measured.
     fn scored(doses: &[usize], measured: impl Fn(&[usize]) -> bool) -> ScoredBlock {
         let mut cells: Vec<Vec<usize>> = vec![Vec::new()];
         for count in doses {
@@ -155,7 +155,7 @@ mod tests {
             .into_iter()
             .filter(|cell| is_alone(cell) || measured(cell))
             .map(|cell| {
-                // Each cell has a reading of its own.
+                // Each cell has its own reading.
                 let reading = cell.iter().fold(0.0, |sum, place| 10.0 * sum + *place as f64);
                 (cell.iter().map(|place| *place as f64).collect(), reading)
             })
@@ -185,12 +185,12 @@ mod tests {
     fn every_dose_of_a_third_drug_has_a_map_of_its_cells() {
         let found = picture(&scored(&[2, 3, 3], |_| true), Vec::new());
         assert_eq!(names(&found), ["no C", "C 1 µM", "C 2 µM"]);
-        assert_eq!(found.note, "Each map is of A with B, at the dose of C above it.");
+        assert_eq!(found.note, "Each map shows A with B, at the dose of C above it.");
         // The positions of the doses of A, B and C are the digits of the reading.
         let last = &found.panels[2].matrix;
         assert_eq!(last.response, [2.0, 12.0, 22.0, 102.0, 112.0, 122.0]);
         assert_eq!(last.doses, [vec![0.0, 1.0], vec![0.0, 1.0, 2.0]]);
-        // 112 less the largest alone: 100, 10 and 2.
+        // 112 minus the largest effect of a single drug: 100, 10 and 2.
         assert_eq!(last.surfaces[0].scores[4], 12.0);
         assert!(found.panels[0].matrix.surfaces[0].scores[1].is_nan() && last.replicates.is_empty());
     }
@@ -200,27 +200,28 @@ mod tests {
         let found = picture(&scored(&[2, 2, 30], |_| true), Vec::new());
         assert_eq!(found.panels.len(), MOST_PANELS);
         assert_eq!((names(&found)[0], names(&found)[15]), ("no C", "C 29 µM"));
-        assert!(found.note.contains("Shown are 16 of 30 doses, evenly spread."), "{}", found.note);
-        // Of two further drugs a grid of their doses.
+        assert!(found.note.contains("Shown: 16 of 30 doses, evenly spread."), "{}", found.note);
+        // Two further drugs give a grid of their doses.
         let found = picture(&scored(&[2, 2, 5, 8], |_| true), Vec::new());
         assert_eq!((found.panels.len(), names(&found)[0]), (16, "no C, no D"));
         assert_eq!(names(&found)[15], "C 4 µM, D 7 µM");
         assert!(found.note.contains("at the doses of C and D above it."), "{}", found.note);
-        assert!(found.note.contains("Shown are 16 of 40 combinations of doses"), "{}", found.note);
-        // Large maps are fewer.
+        assert!(found.note.contains("Shown: 16 of 40 combinations of doses"), "{}", found.note);
+        // Fewer maps are shown if they are large.
         let found = picture(&scored(&[80, 80, 6], |cell| cell[0] < 2), Vec::new());
         assert_eq!(names(&found), ["no C", "C 3 µM", "C 5 µM"]);
     }
 
     #[test]
     fn maps_without_a_reading_are_left_out_and_it_is_said() {
-        // Doses of the further drugs go together, as along a ray: alone they have 19 each, together as many, and one map has neither.
+        // Doses of the further drugs rise together, as along a ray: each drug has 19 doses alone, both have 19 together, and one map has
+        // neither drug.
         let found = picture(&scored(&[2, 2, 20, 20], |cell| cell[2] == cell[3]), Vec::new());
         let shown = names(&found);
         assert_eq!((shown.len(), shown[0], shown[9]), (10, "no C, no D", "C 19 µM, D 19 µM"));
-        assert!(found.note.contains("Shown are 10 of 58 combinations of doses"), "{}", found.note);
-        assert!(found.note.ends_with("Without a reading, and left out: 342 maps."), "{}", found.note);
-        // Where no grid of doses was measured they are spread over those that were.
+        assert!(found.note.contains("Shown: 10 of 58 combinations of doses"), "{}", found.note);
+        assert!(found.note.ends_with("Left out, without a reading: 342 maps."), "{}", found.note);
+        // Without a measured grid of doses, the maps are spread over the measured doses.
         let found = picture(&scored(&[2, 2, 20, 20], |cell| cell[3] == (7 * cell[2] + 3) % 20), Vec::new());
         assert_eq!(found.panels.len(), 16);
         assert!(found.panels.iter().all(|panel| panel.matrix.response.iter().any(|value| value.is_finite())));

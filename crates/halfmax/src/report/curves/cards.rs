@@ -1,4 +1,4 @@
-//! A curve as a card: its picture, its numbers and its flags.
+//! The card of a curve: picture, numbers and flags.
 
 use halfmax_data::{CurveKey, counted};
 use halfmax_dose::{CurveFit, CurveFitter, CurvePicture, Flag, Position};
@@ -10,19 +10,19 @@ use super::OwnCurve;
 use super::flags::words;
 use crate::report::words::{decimals, digits, interval};
 
-/// Points of a curve that are drawn.
+/// The number of points at which a curve is drawn.
 pub const POINTS: usize = 33;
 
 /// A curve with its picture.
 pub struct Drawn {
-    /// What it is of.
+    /// The cell line, drug and experiment.
     pub key: CurveKey,
-    /// Its fit and picture.
+    /// The fit and the picture.
     pub found: CurvePicture,
 }
 
 impl Drawn {
-    /// Fits the curve and follows it.
+    /// Fits the curve and evaluates it.
     pub fn of(own: &OwnCurve, fitter: &CurveFitter) -> Self {
         Self { key: own.key.clone(), found: fitter.picture(&own.readings(), POINTS) }
     }
@@ -40,12 +40,12 @@ impl Drawn {
     }
 }
 
-/// What a curve is of, in words.
+/// The name of a curve.
 pub fn title(key: &CurveKey) -> String {
     format!("{} · {}", key.cell_line, key.drug)
 }
 
-/// The curves and the orders in which they can be put.
+/// The cards of curves, and the orders in which readers can sort them.
 pub fn gallery(drawn: &[Drawn]) -> Gallery {
     let number = |name: &str, of: &dyn Fn(&CurveFit) -> f64| {
         let mut cards: Vec<usize> = (0..drawn.len()).collect();
@@ -82,7 +82,7 @@ pub fn gallery(drawn: &[Drawn]) -> Gallery {
     }
 }
 
-/// A curve's picture.
+/// The picture of a curve.
 pub fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
     let fit = &found.fit;
     let [low, high] = fit.dose_range.map(digits);
@@ -102,7 +102,7 @@ pub fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
         dose: fit.ic50.value,
         interval: [fit.ic50.lower, fit.ic50.upper],
     });
-    // A constant has no EC50, and no plateaus either.
+    // A constant has neither an EC50 nor plateaus.
     let is_curve = fit.ec50.is_known();
     DosePicture {
         description: format!(
@@ -120,7 +120,7 @@ pub fn picture(key: &CurveKey, found: &CurvePicture) -> DosePicture {
     }
 }
 
-/// What was fitted, in words.
+/// The fitted model, in words.
 fn curve_in_words(name: &str) -> String {
     match name {
         "none" => "none fitted".into(),
@@ -130,7 +130,7 @@ fn curve_in_words(name: &str) -> String {
     }
 }
 
-/// The IC50 in words and its interval.
+/// The IC50 in words, with its interval.
 pub fn ic50(fit: &CurveFit) -> [String; 2] {
     let [low, high] = fit.dose_range.map(digits);
     let extrapolated = match fit.ic50.value.is_finite() {

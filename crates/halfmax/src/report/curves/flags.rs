@@ -1,8 +1,8 @@
-//! Flags of curves in words, and how much they say against a fit.
+//! Flags of curves in words, and their severity.
 
 use halfmax_dose::{Flag, Flags};
 
-/// What speaks against a fit, the gravest first.
+/// Concerns about a fit, the most severe first.
 pub const CONCERNS: [&str; 6] = [
     "curves that do not describe their readings (poor fit, rises with the dose)",
     "curves that the doses do not determine (interval open, a parameter at its limit)",
@@ -12,7 +12,7 @@ pub const CONCERNS: [&str; 6] = [
     "all others",
 ];
 
-/// How grave the gravest flag of a curve is: a position in [`CONCERNS`].
+/// The severity of the worst flag of a curve: a position in [`CONCERNS`].
 pub fn concern(flags: Flags) -> u8 {
     let gravest =
         Flag::ALL.into_iter().filter(|flag| flags.contains(*flag)).map(|flag| grade(flag.name())).min();
@@ -44,11 +44,11 @@ pub fn words(flag: Flag) -> String {
     }
 }
 
-/// What a flag means.
+/// The meaning of a flag.
 pub fn meaning(flag: Flag) -> &'static str {
     match flag.name() {
         "too_few_doses" => "Fewer than four doses: no curve was fitted.",
-        "flat" => "The readings do not tell the curve from a constant: no effect of the dose.",
+        "flat" => "The readings do not distinguish the curve from a constant: the dose has no effect.",
         "increasing" => "The viability rises with the dose.",
         "ic50_below_range" => {
             "The curve is below one half at every tested dose: an IC50 would be an extrapolation."
@@ -67,9 +67,9 @@ pub fn meaning(flag: Flag) -> &'static str {
         "poor_fit" => {
             "R² is below 0.5 though the curve is not flat, or the residual standard error is above 0.25."
         }
-        "at_limit" => "The EC50 or the Hill slope is at the end of its range: it is not known.",
+        "at_limit" => "The EC50 or the Hill slope is at the end of its range, so it is not determined.",
         "outliers" => "Readings were left out as outliers; crosses mark them.",
-        "too_few_to_tell" => "The readings are too few to tell a curve from a constant.",
+        "too_few_to_tell" => "The readings are too few to distinguish a curve from a constant.",
         "open_interval" => {
             "The interval of the IC50 or the EC50 has an open end: the tested doses do not bound it."
         }
