@@ -205,7 +205,7 @@ fn a_fit_that_cannot_be_is_refused() {
     let mut nothing = screen.all();
     nothing.rows.clear();
     for naive in Naive::ALL {
-        assert!(naive.fit(&nothing, &context()).unwrap_err().to_string().contains("no response"));
+        assert!(naive.fit(&nothing, &context()).unwrap_err().to_string().contains("have none"));
     }
     let cells = EntityTable::new((0..CELLS).map(|cell| format!("cell {cell}")), "cell line").unwrap();
     let bare = Screen { tables: vec![cells, screen.tables[1].clone()], ..screen };

@@ -31,6 +31,6 @@ fn every_key_has_a_meaning() {
         }
     }
     assert!(reference::explain_key("model.boost.rounds")[0].contains("by default"));
-    assert!(reference::explain_key("split.kind")[0].contains("lco: "));
+    assert!(reference::explain_key("split.kind")[0].contains("lco or leave_cell_line: "));
     assert!(reference::explain_key("no_such_key").is_empty());
 }
