@@ -651,7 +651,7 @@ fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_response
         run_with_notes(path, &[&start[..], &["--out", "x.csv", "--responses", "measured.csv"]].concat());
     says(
         &message,
-        &["2 of 4 responses are used; 1 are of cell lines or drugs that are not scored, 1 of entities"],
+        &["2 of 4 responses are used; 1 are for cell lines or drugs that are not scored, 1 for training entities"],
     );
     fs::write(path.join("measured.csv"), "cell_line,drug,LN_IC50\nNobody,Drug 1,6.0\n").unwrap();
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());
@@ -968,7 +968,7 @@ fn shells_and_manuals_know_every_command() {
         assert!(folder.path().join("man").join(page).is_file(), "{page}");
     }
     let page = fs::read_to_string(folder.path().join("man/halfmax-train.1")).unwrap();
-    says(&page, &["The model to train, by its name"]);
+    says(&page, &["The name of the model to train"]);
 }
 
 #[test]
@@ -985,7 +985,7 @@ fn the_reference_of_commands_is_current() {
 fn keys_of_a_configuration_are_explained() {
     let folder = TempDir::new().unwrap();
     let said = succeeds(folder.path(), &["config", "--explain", "split.kind"]);
-    says(&said, &["split.kind", "required", "lco: ", "leave_drug: "]);
+    says(&said, &["split.kind", "required", "lco or leave_cell_line: ", "leave_drug: "]);
     let said = succeeds(folder.path(), &["config", "--explain", "rounds"]);
     says(&said, &["model.boost.rounds: whole number, by default"]);
     let error = fails(folder.path(), 2, &["config", "--explain", "top_varaince"]);
