@@ -651,7 +651,9 @@ fn scores_have_intervals_say_how_near_the_training_is_and_take_measured_response
         run_with_notes(path, &[&start[..], &["--out", "x.csv", "--responses", "measured.csv"]].concat());
     says(
         &message,
-        &["2 of 4 responses are used; 1 are for cell lines or drugs that are not scored, 1 for training entities"],
+        &[
+            "2 of 4 responses are used; 1 are for cell lines or drugs that are not scored, 1 for training entities",
+        ],
     );
     fs::write(path.join("measured.csv"), "cell_line,drug,LN_IC50\nNobody,Drug 1,6.0\n").unwrap();
     let message = fails(path, 3, &[&start[..], &["--out", "y.csv", "--responses", "measured.csv"]].concat());

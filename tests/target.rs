@@ -361,7 +361,7 @@ fn a_column_without_a_direction_takes_it_from_one_beside_it() {
         "low of Z_SCORE is assumed to be the sensitive end: its rank correlation with LN_IC50 is 1.00"
     ));
     let said = check(&[("AUC", &|ln| 0.5 - 0.04 * ln), ("pIC50", &|ln| 6.0 - ln)], "column = \"AUC\"");
-    assert!(said.contains("high of AUC is taken") && said.contains("higher is more sensitive"), "{said}");
+    assert!(said.contains("high of AUC is assumed") && said.contains("higher is more sensitive"), "{said}");
     let said = check(&[("AUC", &|ln| 0.5 + 0.04 * ln)], "column = \"AUC\"");
     assert!(said.contains("is the area under the viability curve, so low is sensitive"), "{said}");
     let said = check(&[("pIC50", &|ln| 6.0 + ln), ("IC50_uM", &f64::exp)], "column = \"pIC50\"");

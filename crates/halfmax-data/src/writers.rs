@@ -78,11 +78,8 @@ impl TableWriter {
             Some(format) => format.begin(NewFile { path, file: temporary_file(path)?, notes })?,
             None if path.as_os_str() == "-" => standard_output(path),
             None => {
-                return Err(Error::config(format!("{}: the ending says no known format", path.display()))
-                    .with_help(format!(
-                        "end it in {}, or give - for CSV on standard output",
-                        written_endings()
-                    )));
+                return Err(Error::config(format!("{}: unknown file ending", path.display()))
+                    .with_help(format!("use {}, or - for CSV on standard output", written_endings())));
             }
         };
         Ok(Self { path: path.to_owned(), sink, names: Vec::new() })

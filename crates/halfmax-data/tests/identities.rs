@@ -374,7 +374,7 @@ fn structures_are_tidied_and_names_may_be_structures() {
         "the first is used: 2 (b, c)",
         "doubled backslashes, read with single ones: 1 (a)",
         "row 6 repeats d of row 5",
-        "kept apart: e-1 and e1",
+        "kept separate: e-1 and e1",
     ] {
         assert!(report.contains(note), "{report} lacks {note}");
     }

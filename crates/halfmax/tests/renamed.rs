@@ -71,9 +71,8 @@ fn a_configuration_with_old_names_is_read_with_a_note_of_each() {
 
 #[test]
 fn a_search_takes_the_old_name_of_a_parameter() {
-    let text = format!(
-        "{DATA}[[model]]\nfamily = \"kernel\"\n[tune]\nspace = {{ shrinkage = [0.1, 0.2] }}\n"
-    );
+    let text =
+        format!("{DATA}[[model]]\nfamily = \"kernel\"\n[tune]\nspace = {{ shrinkage = [0.1, 0.2] }}\n");
     let config = Config::parse(&text, &[]);
     assert!(config.is_ok(), "{:?}", config.err());
 }

@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn an_unknown_dataset_is_named_with_the_nearest() {
         let error = manifest("gdcs2").unwrap_err();
-        assert!(error.to_string().contains("no dataset \"gdcs2\""));
+        assert!(error.to_string().contains("unknown dataset \"gdcs2\""));
         assert!(error.help().unwrap().contains("gdsc2"));
         assert!(manifest("gdsc-core").unwrap().is_none());
     }

@@ -270,7 +270,7 @@ mod tests {
         let far = sheet_at("t.xls", &[number(0, 0), number(65_535, 255)].concat()).unwrap();
         let error = refuse_scattered("t.xls", far.cells, far.places()).unwrap_err();
         assert!(
-            error.to_string().contains("16777216 places") && error.to_string().contains("only 2"),
+            error.to_string().contains("16777216 cells") && error.to_string().contains("only 2"),
             "{error}"
         );
     }
