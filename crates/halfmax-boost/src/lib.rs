@@ -35,8 +35,8 @@
 //! let query = Query { tables: &tables, tuples: Tuples::Listed(&[&[3], &[2]]) };
 //! assert!((fitted.predict(&query)?[0] - response(3, 2)).abs() < 0.1);
 //!
-//! Only the first gene separates the cell lines. Here are its contributions for four cell lines and drug "y".
-//! let attributor = fitted.attribute(&tables, 0, &[0, 1, 2, 3])?;
+//! // Only the first gene separates the cell lines. Here are its contributions for four cell lines and drug "y".
+//! let attributor = fitted.as_attributable(0).expect("trees attribute both sides").attribute(&tables, 0, &[0, 1, 2, 3])?;
 //! let contributions = attributor.contributions(&[2])?;
 //! assert_eq!(attributor.space().features[0].name, "A");
 //! assert!((contributions.values[[0, 1]] - contributions.values[[0, 0]] - 1.0).abs() < 0.1);

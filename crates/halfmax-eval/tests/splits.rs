@@ -160,7 +160,7 @@ fn impossible_splits_are_refused() {
     for kind in [SplitKind::LEAVE_COMBINATION, SplitKind::LEAVE_DRUG, SplitKind::LEAVE_CELL] {
         assert!(message(kind, 3).contains("single drugs"));
     }
-    assert!(message(SplitKind::LDO, 10).contains("9 drugs"));
+    assert!(message(SplitKind::LDO, 10).contains("of 9"));
     assert!(message(SplitKind::LDO, 1).contains("folds = 1"));
     let pair = combinations(&[(0, 0, 1), (1, 2, 3)]);
     assert!(Folds::draw(&pair, SplitKind::LDO, 2, 1).unwrap_err().to_string().contains("combination"));

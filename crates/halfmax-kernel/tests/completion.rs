@@ -440,6 +440,6 @@ fn malformed_parts_are_refused() {
     refused(&|parts| parts.description["rank"] = 7.into(), "its rank is 7, too large for a block of 30 x 6");
     refused(&|parts| parts.description["rank"] = 0.into(), "row_prior has");
     refused(&|parts| parts.description["sides"][1]["ids"][1] = "drug 0".into(), "occurs twice");
-    refused(&|parts| parts.description["params"]["iterations"] = 0.into(), "parameters");
+    refused(&|parts| parts.description["params"]["max_iterations"] = 0.into(), "parameters");
     refused(&|parts| parts.description["extra"] = 0.into(), "cannot be read");
 }

@@ -134,6 +134,6 @@ fn what_it_cannot_do_it_says() {
         let mut parts = fitted.stored().unwrap();
         parts.tensors.insert("combination/drugs".into(), Tensor::U32(pairs));
         let error = FittedNeural::from_stored(&parts).unwrap_err().to_string();
-        assert!(error.starts_with("the neural model is malformed: its combinations are"), "{error}");
+        assert!(error.starts_with("the model is malformed: its combinations are"), "{error}");
     }
 }

@@ -268,9 +268,9 @@ fn a_model_file_that_cannot_be_is_refused() {
         changed.description["head"]["params"][name] = value;
         FittedNeural::from_stored(&changed).unwrap_err().to_string()
     };
-    let start = "the neural model is malformed: ";
+    let start = "the model is malformed: ";
     assert_eq!(
-        with("members", (1u64 << 62).into()),
+        with("ensemble_size", (1u64 << 62).into()),
         format!("{start}ensemble_size = 4611686018427387904: expected 1 to 1000")
     );
     assert_eq!(with("hidden", serde_json::json!([0])), format!("{start}hidden[0] = 0: expected 1 to 65536"));
@@ -431,12 +431,12 @@ fn parameters_that_cannot_work_are_refused_with_what_can() {
     let p = NeuralParams::default;
     assert_eq!(message(NeuralParams { ensemble_size: 0, ..p() }), "ensemble_size = 0: expected 1 to 1000");
     assert_eq!(message(NeuralParams { hidden: vec![8, 0], ..p() }), "hidden[1] = 0: expected 1 to 65536");
-    assert_eq!(message(NeuralParams { rank: 1 << 20, ..p() }), "rank = 1048576: expected at most 65536");
+    assert_eq!(message(NeuralParams { rank: 1 << 20, ..p() }), "rank = 1048576: expected 1 to 65536");
     for rate in [-1.0, f64::NAN, 11.0] {
         let found = message(NeuralParams { learning_rate: rate, ..p() });
-        assert_eq!(found, format!("learning_rate = {rate}: expected above 0, at most 10"));
+        assert_eq!(found, format!("learning_rate = {rate}: expected a number above 0, at most 10"));
     }
-    assert_eq!(message(NeuralParams { dropout: 1.0, ..p() }), "dropout = 1: expected 0 to below 1");
+    assert_eq!(message(NeuralParams { dropout: 1.0, ..p() }), "dropout = 1: expected a number from 0 to below 1");
     assert_eq!(
         message(NeuralParams { validation_fraction: 0.6, ..p() }),
         "validation_fraction = 0.6: expected 0 to 0.5"

@@ -31,7 +31,7 @@ use super::time_limit::affordable;
 /// use halfmax_core::*;
 /// use ndarray::Array2;
 ///
-/// A gene that is on or off determines the response. The last ten of 60 cell lines were not measured.
+/// // A gene that is on or off determines the response. The last ten of 60 cell lines were not measured.
 /// let genes = Array2::from_shape_fn((60, 2), |(cell, gene)| ((cell * (7 + 4 * gene)) % 13) as f32);
 /// let response = |cell: usize, drug: usize| f32::from(genes[[cell, 0]] > 6.0) * drug as f32;
 /// let pairs: Vec<(u32, u32)> = (0..50).flat_map(|cell| (0..4).map(move |drug| (cell, drug))).collect();

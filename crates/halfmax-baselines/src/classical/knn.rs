@@ -27,7 +27,7 @@ use super::time_limit::affordable;
 /// use halfmax_core::*;
 /// use ndarray::Array2;
 ///
-/// Cell lines have one of three expression profiles, which determines their response. The last cell line was not measured.
+/// // Cell lines have one of three expression profiles, which determines their response. The last cell line was not measured.
 /// let genes = Array2::from_shape_fn((31, 2), |(cell, gene)| ((cell % 3) * (gene + 1)) as f32);
 /// let pairs: Vec<(u32, u32)> = (0..30).flat_map(|cell| (0..2).map(move |drug| (cell, drug))).collect();
 /// let values = pairs.iter().map(|(cell, drug)| (cell % 3 + 5 * drug) as f32).collect();

@@ -79,10 +79,14 @@ pub enum CurvePrior {
 /// # let path = folder.path().join("matrix.csv");
 /// let wells = "drug_a,drug_b,dose_a_um,dose_b_um,inhibition_percent\n\
 ///              A,B,0,0,0\nA,B,1,0,30\nA,B,0,1,20\nA,B,1,1,60\n";
-/// std::fs::write(&path, wells)?; let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() }; let request
-/// = SynergyRequest { readings: path.into(), params, ..SynergyRequest::default() }; let scored = request.score(&Silent)?; // Drugs that act
-/// independently are expected to inhibit by 30 + 20 − 30 · 20 / 100. assert_eq!(scored.cells.numbers("synergy_bliss").map(|scores|
-/// scores[3]), Some(16.0)); let [block] = scored.blocks.as_slice() else { panic!("one block") }; assert_eq!(block.name(), "1 (A with B)");
+/// std::fs::write(&path, wells)?;
+/// let params = SynergyParams { models: vec![SynergyModel::Bliss], ..SynergyParams::default() };
+/// let request = SynergyRequest { readings: path.into(), params, ..SynergyRequest::default() };
+/// let scored = request.score(&Silent)?;
+/// // Drugs that act independently are expected to inhibit by 30 + 20 − 30 · 20 / 100.
+/// assert_eq!(scored.cells.numbers("synergy_bliss").map(|scores| scores[3]), Some(16.0));
+/// let [block] = scored.blocks.as_slice() else { panic!("one block") };
+/// assert_eq!(block.name(), "1 (A with B)");
 /// # Ok(())
 /// # }
 /// ```
