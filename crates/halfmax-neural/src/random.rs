@@ -11,7 +11,7 @@ pub(crate) fn generator(seed: Seed) -> ChaCha8Rng {
 }
 
 /// Dropout for the members of a group. It is inverted, so that the expected output equals the input (Srivastava et al. 2014).
-/// The share is rounded to 256ths.
+/// The share is rounded to a multiple of 1/256.
 pub(crate) struct Dropout<'a> {
     pub(crate) generators: &'a mut [ChaCha8Rng],
 }
