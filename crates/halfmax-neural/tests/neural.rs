@@ -436,7 +436,10 @@ fn parameters_that_cannot_work_are_refused_with_what_can() {
         let found = message(NeuralParams { learning_rate: rate, ..p() });
         assert_eq!(found, format!("learning_rate = {rate}: expected a number above 0, at most 10"));
     }
-    assert_eq!(message(NeuralParams { dropout: 1.0, ..p() }), "dropout = 1: expected a number from 0 to below 1");
+    assert_eq!(
+        message(NeuralParams { dropout: 1.0, ..p() }),
+        "dropout = 1: expected a number from 0 to below 1"
+    );
     assert_eq!(
         message(NeuralParams { validation_fraction: 0.6, ..p() }),
         "validation_fraction = 0.6: expected 0 to 0.5"
