@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Comparison {
     /// All pairs of models, the better one first: the difference of their metrics on the same test responses. First by
     /// the metric that ranks the models. If positive responses are detected, then by the metrics of
-    /// [`MetricGroup::Detection`].
+    /// [`crate::metric::MetricGroup::Detection`].
     pub pairs: Vec<PairedDifference>,
     /// The ranks of the models over folds; `None` with fewer than two folds or models.
     pub ranks: Option<Ranks>,

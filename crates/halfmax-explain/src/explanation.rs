@@ -164,7 +164,7 @@ impl<'a> Question<'a> {
 
     /// Explains the predictions: contributions of all features, and of sets of them. The attributor comes from
     /// [`Question::attributor`], and the sets contain its features. `expected` returns the expected direction of
-    /// resistance for each partner, set and member (see [`Evidence::of`]).
+    /// resistance for each partner, set and member (see [`Evidence::new`]).
     ///
     /// # Errors
     /// If predictions cannot be made or attributed, or the user stopped it.
