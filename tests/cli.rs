@@ -848,7 +848,7 @@ fn drugs_that_say_little_and_constant_predictions_are_told() {
 }
 
 const NEURAL: &str = "[[model]]\nfamily = \"neural\"\nensemble_size = 2\nhidden = [16]\nrank = 4\nbatch = 8\nepochs = 20\n\
-                      learning_rate = 0.02\nvalidation = 0.2\ndevice = \"cpu\"\n";
+                      learning_rate = 0.02\nvalidation_fraction = 0.2\ndevice = \"cpu\"\n";
 
 /// The small screen with a neural model, and whatever sections before it.
 fn with_networks(sections: &str) -> TempDir {

@@ -49,7 +49,7 @@ fn fits_that_need_more_memory_than_there_is_do_not_start() {
             "of memory for model \"kernel\" (",
             "40 drugs",
             "3 features of a cell line",
-            "; 1 MB is available (--memory)",
+            "; 1 MB is available (the limit `--memory`)",
             "help: take fewer features",
         ] {
             assert!(said.contains(words), "{words}: {said}");

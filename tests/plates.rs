@@ -151,7 +151,7 @@ fn plates_that_fail_are_left_out_on_request() {
     );
     assert_eq!(loose.curves[0]["readings"], 18);
     let bad = format!("{HEADER}{}", plate("bad", [0.5, 1.5], &even));
-    says(&refused(&[("raw.csv", &bad)], &["--drop-failed-plates"]), &["every plate fails", "min_z_prime"]);
+    says(&refused(&[("raw.csv", &bad)], &["--drop-failed-plates"]), &["every plate fails", "--min-z-prime"]);
     let viabilities = "cell_line,drug,dose_um,viability\nL1,D,1,0.5\n";
     says(
         &refused(&[("raw.csv", viabilities)], &["--plates", "more.ndjson"]),
@@ -180,7 +180,7 @@ fn edge_and_drift_are_named_and_taken_out_on_request() {
         &asis.said,
         &[
             "the edge changes the signal of untreated wells on 3 plates: P1, L1 (edge -30 %",
-            "not removed (correct edge)",
+            "not removed (`--correct edge`)",
         ],
     );
     let corrected = done(&[("raw.csv", &text)], &["--correct", "edge,drift", "--plates", "more.ndjson"]);

@@ -789,7 +789,7 @@ fn improve_tables() {
     );
     let chosen =
         chosen.replace("drugs = \"drug_ecfp4_nbits512.tsv\"\ndrug_features = { columns = [\"all\"] }\n", "");
-    check(&folder, &chosen).has(&["20 responses", "20 of these rows are not used"]);
+    check(&folder, &chosen).has(&["20 responses", "rows not used: 20"]);
     let twice = "\"CCLE_split_0_train.txt\", \"CCLE_split_0_train.txt\"";
     refuse(&folder, &responses("y_data.tsv", &rows(twice))).has(&["line 1: row 1 of", "share no row"]);
 }

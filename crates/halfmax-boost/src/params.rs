@@ -26,19 +26,20 @@ pub struct BoostParams {
     pub max_depth: usize,
     /// Factor on the values of every tree, above 0 and at most 1.
     pub learning_rate: f64,
-    /// L2 penalty λ on leaf values, in units of response weight.
+    /// L2 penalty λ on the leaf values of box trees, in units of response weight.
     pub l2: f64,
     /// L2 penalty in numbers of entities, for every side whose entities are not `seen_again`. A leaf's value shrinks as
     /// if the leaf held this many more entities (for example cell lines) with residuals of zero. The responses of one
     /// cell line to many drugs share errors. They therefore say less about a new cell line than their number suggests.
     pub entity_l2: f64,
-    /// Minimum sum of the response weights in a leaf.
+    /// Minimum sum of the response weights in a leaf of a box tree.
     pub min_leaf_weight: f64,
     /// Minimum number of entities in a leaf. It applies to the sides whose entities are not `seen_again`, and to the side
     /// that a vector tree splits on. If responses are missing or weighted, each entity counts by its average weight in
     /// the node.
     pub min_leaf_entities: usize,
-    /// Minimum gain of a split, in squared units of the target times response weight.
+    /// Minimum gain of a split of a box tree, in squared units of the target times response weight; for the quantile loss in
+    /// units of response weight.
     pub min_gain: f64,
     /// Maximum number of bins of a numeric feature, 2 to 255.
     pub max_bins: usize,
@@ -66,7 +67,8 @@ pub struct BoostParams {
     /// Let trees divide the `seen_again` entities into any two sets: every tree may use the entity as a categorical
     /// feature. For sides with up to 65,534 entities.
     pub identity_feature: bool,
-    /// Smoothing of the order in which the levels of a category are tried, in units of response weight. It keeps rare levels
+    /// Smoothing of the order in which the levels of a category are tried, in units of response weight (box
+    /// trees) or in entities (vector trees). It keeps rare levels
     /// from the ends of the order.
     pub category_smoothing: f64,
     /// Number of columns of the random projection that vector trees use to search splits: 7 or 15.

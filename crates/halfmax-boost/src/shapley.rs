@@ -62,7 +62,7 @@ impl<'a> Shapley<'a> {
         entities: &'a [u32],
     ) -> Result<Self> {
         let sides = model.sides().len();
-        check_entities(tables, sides, side, entities)?;
+        check_entities(model, tables, side, entities)?;
         let orders: &[Order] =
             if model.is_symmetric() { &[Order::AsAsked, Order::Swapped] } else { &[Order::AsAsked] };
         let stands = |order: Order| order.of((0..sides).collect()).iter().position(|place| *place == side);

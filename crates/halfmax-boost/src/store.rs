@@ -21,7 +21,7 @@ struct Description {
     sides: Vec<FittedSide>,
 }
 
-/// Codes of a node's kind of test. For a set of levels, the code also holds the number of its words.
+/// Codes of a node's kind of test. The number of words of a set of levels is in `node_words`.
 const AT_MOST: u8 = 0;
 const AT_MOST_OR_MISSING: u8 = 1;
 const ONE_OF: u8 = 2;

@@ -18,8 +18,8 @@ struct LeafSums {
 }
 
 impl<const BINS: usize> Fit<'_, BINS> {
-    /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to `W -
-    /// 1` columns (the sketch of Iosipoi & Vakhrushev 2022, SketchBoost). Leaf values are computed on the whole block.
+    /// Grows a tree on the features of `side`. Splits are searched on a random projection of the gradient block to
+    /// `W - 1` columns (the sketch of Iosipoi & Vakhrushev 2022, SketchBoost). Leaf values are computed on the whole block.
     pub(crate) fn vector_tree<const W: usize>(
         &mut self,
         side: usize,

@@ -49,19 +49,19 @@ const EXAMPLES: &str = "Examples:
   halfmax score runs/model/model.halfmax --cells new.csv --drugs drugs.csv --top 10 --out scores.parquet
   halfmax explain runs/model/model.halfmax --out why/report.html
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 the result does not meet the
-condition, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 input data refused, 4 a check failed (data check,
+reproduce), 130 interrupted.";
 
 #[derive(Args, Clone)]
 pub(crate) struct Global {
-    /// The number of threads, which does not change results. Default: all processors of the machine.
+    /// The number of threads, 1 to 1024; results do not depend on it. Default: RAYON_NUM_THREADS, else all processors of the machine.
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
     /// The memory that fits may use: 8GB, 500MB or unlimited. halfmax refuses fits that need more before they start. Default: the memory
     /// that is free on the machine and that the container and ulimit -v allow.
     #[arg(long, global = true, value_name = "SIZE")]
     memory: Option<String>,
-    /// The seed of all random numbers. Default: the seed of the configuration.
+    /// The seed of all random numbers, except the draw of folds. Default: the seed of the configuration or of the file of options.
     #[arg(long, global = true, value_name = "N")]
     seed: Option<u64>,
     /// Print only results.
@@ -221,6 +221,8 @@ enum Command {
     Synergy(Box<commands::synergy::SynergyArgs>),
     /// Show which features a trained model's predictions rest on, and which mechanisms of resistance these features indicate.
     Explain(commands::explain::ExplainArgs),
+    /// Test every feature of cell lines for an association with the response to every drug, by linear models with covariates.
+    Associate(commands::associate::AssociateArgs),
     /// Write a trained model in another program's format.
     Export(commands::export::ExportArgs),
     /// Remove the temporary files, temporary folders and locks that killed commands left in a folder. The next command with the same
@@ -275,7 +277,7 @@ fn main() -> ExitCode {
                 ErrorKind::Failed => 1,
                 ErrorKind::Config => 2,
                 ErrorKind::Data => 3,
-                ErrorKind::NotReproduced => 4,
+                ErrorKind::CheckFailed => 4,
                 ErrorKind::Interrupted => 130,
             })
         }
@@ -302,6 +304,7 @@ fn run(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::FitCurves(args) => commands::fit_curves::fit_curves(&args, &global, terminal),
         Command::Synergy(args) => commands::synergy::synergy(&args, &global, terminal),
         Command::Explain(args) => commands::explain::explain(&args, &global, terminal),
+        Command::Associate(args) => commands::associate::associate(&args, &global, terminal),
         Command::Export(args) => commands::export::export(&args, &global, terminal),
         Command::Clean(args) => commands::clean::clean(&args, terminal),
         Command::Reproduce(args) => commands::reproduce::reproduce(&args, &global, terminal),

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
-use crate::{EntityTable, Error, FeatureSpace, Progress, Query, Result, Tuples};
+use crate::{EntityTable, Error, FeatureSpace, FittedModel, Progress, Query, Result, Tuples};
 
 /// Attributes the predictions for some entities of one side to their features. Made by
 /// [`Attributable::attribute`](crate::Attributable::attribute).
@@ -31,17 +31,31 @@ pub trait Attributor: Send + Sync {
     }
 }
 
-/// Checks that a model with this many sides can attribute predictions for these entities of a side.
+/// Checks that a model can attribute predictions for these entities of a side.
 ///
 /// # Errors
-/// If the model does not have this side, if the number of tables differs from the number of sides, or if an entity is not in its table.
-pub fn check_entities(tables: &[&EntityTable], sides: usize, side: usize, entities: &[u32]) -> Result<()> {
+/// If the model does not have this side or cannot attribute predictions to its features, if the number of tables differs from the
+/// number of sides, or if an entity is not in its table.
+pub fn check_entities(
+    model: &dyn FittedModel,
+    tables: &[&EntityTable],
+    side: usize,
+    entities: &[u32],
+) -> Result<()> {
+    let sides = model.sides();
     let mut lists: Vec<&[u32]> = vec![&[]; sides];
     let Some(own) = lists.get_mut(side) else {
         return Err(Error::data(format!("side {side} does not exist: the model has {sides} sides")));
     };
     *own = entities;
-    Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)
+    Query { tables, tuples: Tuples::Grid(&lists) }.check(sides)?;
+    if model.as_attributable(side).is_none() {
+        return Err(Error::data(format!(
+            "predictions of this model of family {:?} cannot be attributed to the features of side {side}",
+            model.family()
+        )));
+    }
+    Ok(())
 }
 
 /// Checks that `partners` holds one entity for each side except `side`.

@@ -15,7 +15,7 @@ pub enum ErrorKind {
     /// The work failed: a file could not be written, or a computation broke down.
     Failed,
     /// The work finished, but its result does not meet the request.
-    NotReproduced,
+    CheckFailed,
     /// The user stopped the work.
     Interrupted,
 }
@@ -80,8 +80,8 @@ impl Error {
     }
 
     /// The work finished, but its result does not meet the request.
-    pub fn not_reproduced(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::NotReproduced, message)
+    pub fn check_failed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::CheckFailed, message)
     }
 
     /// The user stopped the work.

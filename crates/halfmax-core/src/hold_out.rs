@@ -1,5 +1,8 @@
 //! Holds out random groups of responses.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -43,19 +46,17 @@ impl Groups {
 /// assert_eq!(parts[3..], [1 - parts[0]; 3]);
 /// ```
 pub fn deal(group_of: &[usize], parts: usize, seed: Seed) -> Vec<usize> {
-    let mut groups = group_of.to_vec();
-    groups.sort_unstable();
-    groups.dedup();
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    group_of.iter().enumerate().for_each(|(at, group)| members.entry(*group).or_default().push(at));
+    let mut groups: Vec<Vec<usize>> = members.into_values().collect();
     groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.value()));
-    let size = |group: &usize| group_of.iter().filter(|own| *own == group).count();
-    let mut sized: Vec<(usize, usize)> = groups.iter().map(|group| (size(group), *group)).collect();
-    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    groups.sort_by_key(|members| Reverse(members.len()));
     let mut sizes = vec![0; parts];
     let mut part_of = vec![0; group_of.len()];
-    for (size, group) in sized {
+    for members in groups {
         let part = (0..parts).min_by_key(|part| sizes[*part]).unwrap_or(0);
-        sizes[part] += size;
-        part_of.iter_mut().zip(group_of).filter(|(_, own)| **own == group).for_each(|(own, _)| *own = part);
+        sizes[part] += members.len();
+        members.into_iter().for_each(|member| part_of[member] = part);
     }
     part_of
 }

@@ -17,7 +17,10 @@ impl Query<'_> {
     /// # Errors
     /// If the number of tables differs from the number of sides.
     pub fn check_tables(tables: &[&EntityTable], sides: usize) -> Result<()> {
-        Query { tables, tuples: Tuples::Grid(&[]) }.check(sides)
+        if tables.len() == sides {
+            return Ok(());
+        }
+        Err(Error::data(format!("a query has {} tables, but the model has {sides} sides", tables.len())))
     }
 
     /// Checks that the query has this many sides, lists of one length, and only entities that its tables have. A grid or

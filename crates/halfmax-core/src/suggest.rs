@@ -23,6 +23,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// ```
 /// assert_eq!(halfmax_core::nearest_by_edits("ABCB", ["ABCB1", "TP53"]), Some("ABCB1"));
 /// assert_eq!(halfmax_core::nearest_by_edits("ABCB", ["TP53"]), None);
+/// assert_eq!(halfmax_core::nearest_by_edits("upp", ["up", "down"]), Some("up"));
+/// assert_eq!(halfmax_core::nearest_by_edits("é", ["x"]), Some("x"));
+/// assert_eq!(halfmax_core::nearest_by_edits("ab", ["ac", "aa"]), Some("aa"));
 /// ```
 pub fn nearest_by_edits<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = 1 + name.chars().count() / 5;

@@ -314,11 +314,10 @@ pub(crate) fn no_column(table: &RawTable, role: Role) -> Error {
 
 fn unknown_role(key: &str) -> Error {
     let keys: Vec<&str> = ROLES.iter().map(|spec| spec.key).collect();
-    Error::config(format!("columns.{key}: unknown role")).with_help(format!(
-        "{}; the roles are {}, {IGNORE}",
-        crate::responses::meant(key, &keys),
-        keys.join(", ")
-    ))
+    let near = halfmax_core::nearest(key, keys.iter().copied());
+    let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    Error::config(format!("columns.{key}: unknown role"))
+        .with_help(format!("{near}the roles are {}, {IGNORE}", keys.join(", ")))
 }
 
 /// Refuses a column that is declared for all files when no file has it.

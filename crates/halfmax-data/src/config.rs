@@ -16,8 +16,8 @@ pub struct DataConfig {
     /// The response table; with `dataset`, the name of one of its tables ("gdsc1", "gdsc2") or a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<TableFile>,
-    /// A second table of responses to the same drugs, with the same target. The accuracy of this replicate limits the
-    /// accuracy that a model can reach. With `dataset`, the name of one of its tables or a file.
+    /// A second table of responses to the same drugs, with the same target. The agreement with this study limits
+    /// the accuracy that a model can reach. With `dataset`, the name of one of its tables or a file.
     #[serde(default, alias = "replicate", skip_serializing_if = "Option::is_none")]
     pub reference_study: Option<TableFile>,
     /// A dataset that provides all files: "gdsc-core", which is part of the program, or a fetched dataset.

@@ -118,7 +118,7 @@ fn write_drugs(loaded: &Loaded, folder: &RunFolder) -> Result<()> {
 fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column<'_>)>)> {
     let is_there =
         |kind: &CellKind| cells.blocks().iter().any(|block| kind_of_block(&block.kind) == Some(*kind));
-    // Tissues stand in the file of the first kind that has texts beside them, else in one of their own.
+    // Tissues go into the file of the first kind with text columns, else into a file of categories.
     let with_tissues = CellKind::all().filter(|kind| kind.texts().is_some()).find(is_there);
     let with_tissues = with_tissues.unwrap_or(CellKind::CATEGORY);
     let mut found: Vec<(CellKind, Vec<(String, Column<'_>)>)> = Vec::new();
@@ -138,7 +138,7 @@ fn of_kinds(cells: &EntityTable) -> Vec<(CellKind, Vec<(String, Column<'_>)>)> {
     found
 }
 
-/// The kind whose file a block comes from; none for tissues and for blocks that are not from a file of features.
+/// The kind whose file a block comes from; `None` for tissues and for blocks that do not come from a file of features.
 fn kind_of_block(block: &str) -> Option<CellKind> {
     CellKind::named(block).or_else(|| kind_of_texts(block))
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use rayon::prelude::*;
 
-use crate::writers::OutputColumn;
+use crate::writers::{OutputColumn, rows_of};
 
 /// The number of rows that one thread writes at a time.
 const ROWS: usize = 1024;
@@ -15,7 +15,7 @@ const ROWS: usize = 1024;
 /// If writing fails.
 pub fn write_csv(out: &mut dyn Write, columns: &[(&str, OutputColumn)]) -> io::Result<()> {
     write_names(out, columns.iter().map(|(name, _)| *name), b',')?;
-    write_rows(out, columns, columns.first().map_or(0, |(_, column)| column.len()), b',')
+    write_rows(out, columns, rows_of(columns), b',')
 }
 
 /// Writes the line of column names.

@@ -48,7 +48,7 @@ pub(crate) fn kind_of_texts(block: &str) -> Option<CellKind> {
     CellKind::all().find(|kind| kind.texts().is_some_and(|texts| texts.block == block))
 }
 
-/// Whether the features of a block are called by genes: those of other programs' blocks, too, unless they are texts.
+/// Whether the features of a block are named by genes. Blocks of unknown kinds are, unless they hold tissues or texts.
 fn is_named_by_genes(block: &str) -> bool {
     match CellKind::named(block) {
         Some(kind) => kind.is_named_by_genes(),
@@ -342,7 +342,7 @@ fn bits(values: &Array2<f32>) -> FeatureValues {
 
 type Blocks = (Vec<FeatureBlock>, Option<Vec<Option<String>>>);
 
-/// Features of numbers beside a few of texts.
+/// Features of numbers, and the text columns beside them as a separate block.
 fn numbers_and_texts(
     table: &RawTable,
     arrangement: &Arrangement,

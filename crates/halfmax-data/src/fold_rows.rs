@@ -81,7 +81,7 @@ impl FoldsOfRows {
         }
         let mut note = format!("folds: {} by {}", counted(listed, "row"), counted(files.len(), "file"));
         if absent > 0 {
-            note += &format!("; {} of these rows are not used", grouped(absent));
+            note += &format!("; rows not used: {}", grouped(absent));
         }
         Ok(Self { folds, inputs, note })
     }
@@ -126,7 +126,7 @@ mod tests {
         let found = read(&["3\n0\n", "1\r\n17\n\n"]).unwrap();
         assert_eq!(found.folds, [Some(0), Some(1), None, Some(0)]);
         assert_eq!(found.inputs.len(), 2);
-        assert_eq!(found.note, "folds: 4 rows by 2 files; 1 of these rows are not used");
+        assert_eq!(found.note, "folds: 4 rows by 2 files; rows not used: 1");
     }
 
     #[test]

@@ -408,12 +408,14 @@ fn no_drugs(table: &RawTable) -> Error {
         .collect();
     let doses = match free.as_slice() {
         [a, b, ..] if table.role(Role::DoseA).is_none() => {
-            format!("; declare the dose columns, too: `--column dose_a={a:?} --column dose_b={b:?}`")
+            format!(
+                "; declare the dose columns, too: columns = {{ dose_a = {a:?}, dose_b = {b:?} }} (`--column dose_a={a:?} --column dose_b={b:?}`)"
+            )
         }
         _ => String::new(),
     };
     error.with_help(format!(
-        "name the columns drug_a and drug_b, or declare them (`--column drug_a=NAME --column drug_b=NAME`); for a single pair, set the drugs (`--drugs \"FIRST,SECOND\"`){doses}"
+        "name the columns drug_a and drug_b, or declare them: columns = {{ drug_a = \"NAME\", drug_b = \"NAME\" }} (`--column drug_a=NAME --column drug_b=NAME`); for a single pair, set the drugs (`--drugs \"FIRST,SECOND\"`){doses}"
     ))
 }
 

@@ -73,7 +73,7 @@ fn complete(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<(
 pub fn refuse_existing(path: &Path) -> Result<()> {
     if path.as_os_str() != "-" && path.exists() {
         return Err(Error::config(format!("{}: already exists", path.display()))
-            .with_help("choose another name, or set `overwrite` to replace it (`--overwrite`)"));
+            .with_help("choose another name, or remove it (`--overwrite` replaces it)"));
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ pub fn plate_wells(table: &RawTable) -> Result<Option<PlateWells>> {
     let mut known: BTreeMap<(usize, Option<usize>, u64), usize> = BTreeMap::new();
     let mut plates: Vec<PlateOf> = Vec::new();
     let mut lines_of_plate: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    // Controls without a cell line, by plate.
+    // Wells without a cell line, except blanks, by plate.
     let mut shared: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     let mut blanks: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for row in 0..table.rows() {

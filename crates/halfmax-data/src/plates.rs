@@ -200,7 +200,7 @@ impl Plates {
         let place = format!("{}: {} {}", table.label(), self.what, self.named(row));
         if reference.control.is_nan() {
             return Err(Error::data(format!("{place}: no untreated wells to normalise the signals"))
-                .with_help("mark them as control in a column of well kinds, as rows of the drug DMSO, or as rows of dose 0; or give their mean in a column \"control\" or in a separate table (`--control FILE`, and `--time-zero FILE` for the signals at the time of treatment); or leave these wells out (`--where`, or `--drop-failed-plates` for all such plates)"));
+                .with_help("mark them as control in a column of well kinds, as rows of the drug DMSO, or as rows of dose 0; or give their mean in a column \"control\" or in a separate table (`--control FILE`, and `--time-zero FILE` for the signals at the time of treatment); or leave these wells out with `where` (`--where`, or `--drop-failed-plates` for all such plates)"));
         }
         if reference.control <= reference.blank {
             return Err(Error::data(format!(

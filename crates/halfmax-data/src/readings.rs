@@ -316,7 +316,7 @@ impl Alone {
             listed(&quoted, 4)
         ))
         .with_help(format!(
-            "score them as dose matrices (`halfmax synergy`); or choose rows (`--where {one:?}=VALUE`) and ignore the column (`--column ignore={one:?}`)"
+            "score them as dose matrices (`halfmax synergy`); or choose rows: where = {{ {one:?} = \"VALUE\" }} (`--where {one:?}=VALUE`), and ignore the column: columns = {{ ignore = {one:?} }} (`--column ignore={one:?}`)"
         ))
     }
 
@@ -492,7 +492,7 @@ impl Scales {
             )));
         }
         Err(Error::data(format!("{label}: column {name:?}: the scale is not the same everywhere: {odd}")).with_help(
-            format!("convert all readings to one scale; or leave some out (`--where`); or, if all are correct, set their unit to {0} (`--response {0}`)", unit.name()),
+            format!("convert all readings to one scale; or leave some out with `where` (`--where`); or, if all are correct, set their unit to {0} (`--response {0}`)", unit.name()),
         ))
     }
 }
@@ -727,7 +727,7 @@ pub(crate) fn unit_of_size(
 
 fn raw_signal(place: &str, size: f64) -> Error {
     Error::data(format!("{place}: nine tenths of its readings are within ±{size}: these are raw signals, not percentages of a control"))
-        .with_help("divide them by the mean of the untreated wells; or declare the column as raw signals (`--column signal=NAME`), with untreated wells as rows of dose 0, as rows of the drug DMSO, or as a column \"control\"")
+        .with_help("divide them by the mean of the untreated wells; or declare the column as raw signals: columns = { signal = \"NAME\" } (`--column signal=NAME`), with untreated wells as rows of dose 0, as rows of the drug DMSO, or as a column \"control\"")
 }
 
 /// Refuses readings whose untreated wells (dose 0) read as if all cells were dead: viability and inhibition are

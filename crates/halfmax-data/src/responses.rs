@@ -364,7 +364,7 @@ fn target_column(table: &RawTable, drugs: usize) -> Result<usize> {
     found.ok_or_else(|| {
         let error = no_column(table, roles[0]);
         error.with_help(format!(
-            "name the column to predict: [target] column = \"COLUMN\"; recognised names are {} … …",
+            "name the column to predict: [target] column = \"COLUMN\"; recognised names are {} …",
             roles[0].spec().names.iter().take(8).copied().collect::<Vec<_>>().join(", ")
         ))
     })
@@ -386,7 +386,7 @@ fn refuse_third_drug(table: &RawTable) -> Result<()> {
     )))
 }
 
-/// The help for a name that is not there: the nearest that is.
+/// The help for an unknown column name: the nearest known name.
 pub(crate) fn meant(name: &str, found: &[&str]) -> String {
     match nearest(name, found.iter().copied()) {
         Some(best) => format!("did you mean {best:?}?"),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use polars_arrow::array::{ArrayRef, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field};
-use polars_error::{PolarsError, PolarsResult};
+use polars_error::{PolarsError, PolarsResult, polars_ensure};
 use polars_parquet::read::ParquetError;
 use polars_parquet::write::{
     CompressedPage, CompressionOptions, Compressor, DynIter, DynStreamingIterator, Encoding,
@@ -43,7 +43,7 @@ impl<W: Write> RowGroups<W> {
     pub fn new(out: W, schema: ArrowSchema, notes: &[(String, String)]) -> PolarsResult<Self> {
         let encodings: Vec<Vec<Encoding>> =
             schema.iter_values().map(|field| get_dtype_encoding(&field.dtype)).collect();
-        let writer = FileWriter::try_new(out, schema, OPTIONS)?;
+        let writer = FileWriter::try_new(out, widely_readable(schema), OPTIONS)?;
         let kinds = writer.parquet_schema().fields().iter().cloned().zip(encodings).collect();
         Ok(Self { writer, kinds, notes: notes.to_vec() })
     }
@@ -51,8 +51,12 @@ impl<W: Write> RowGroups<W> {
     /// Writes a group of rows from one array per column.
     ///
     /// # Errors
-    /// If the types of the arrays differ from those of the columns, or writing fails.
+    /// If the number or the types of the arrays differ from those of the columns, or writing fails.
     pub fn write(&mut self, rows: usize, arrays: &[ArrayRef]) -> PolarsResult<()> {
+        polars_ensure!(
+            arrays.len() == self.kinds.len(),
+            ShapeMismatch: "{} columns, expected {}", arrays.len(), self.kinds.len()
+        );
         let columns = arrays.par_iter().zip(&self.kinds);
         let pages = columns.map(|(array, (kind, encodings))| pages_of(array, kind, encodings));
         let pages: Vec<_> = pages.collect::<PolarsResult<Vec<_>>>()?.into_iter().flatten().map(Ok).collect();
@@ -70,6 +74,17 @@ impl<W: Write> RowGroups<W> {
             .then(|| std::iter::once(schema_to_metadata_key(self.writer.schema())).chain(notes).collect());
         self.writer.end(notes).map(drop)
     }
+}
+
+/// The columns in types that every reader of Parquet knows. Readers older than 2024 do not know views of texts; the pages are the same.
+fn widely_readable(schema: ArrowSchema) -> ArrowSchema {
+    let known = |mut field: Field| {
+        if field.dtype == ArrowDataType::Utf8View {
+            field.dtype = ArrowDataType::LargeUtf8;
+        }
+        (field.name.clone(), field)
+    };
+    schema.into_iter_values().map(known).collect()
 }
 
 type Pages = DynStreamingIterator<'static, CompressedPage, PolarsError>;

@@ -80,7 +80,7 @@ impl Untreated {
             let places = counted(off.len(), if self.by_plate { "plate" } else { "cell line" });
             let note = Note::new(format!("untreated wells differ from the control in {places}: "));
             notes.push(note.names(off, 5).then(format!(
-                "; these readings were divided by something else; to divide them by their untreated wells, declare the column as signal (`--column signal={column:?}`)"
+                "; these readings were divided by something else; to divide them by their untreated wells, declare the column as raw signals: columns = {{ signal = {column:?} }} (`--column signal={column:?}`)"
             )));
         }
         notes

@@ -1,4 +1,4 @@
-//! Tables and scores that are written, in the format that the file's ending says.
+//! Writes tables and scores in the format of the file ending.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl TableWriter {
         Self::create_with_notes(path.as_ref(), Vec::new())
     }
 
-    /// The same, with keys and values that the file notes, where its format has a place for them.
+    /// As [`Self::create`], with keys and values to store in the file, if its format has a place for them.
     fn create_with_notes(path: &Path, notes: Vec<(String, String)>) -> Result<Self> {
         let sink = match written_to(path) {
             Some(format) => format.begin(NewFile { path, file: temporary_file(path)?, notes })?,
@@ -88,7 +88,7 @@ impl TableWriter {
     /// Writes some rows. Every block has the same columns.
     ///
     /// # Errors
-    /// If columns differ in length or from those of the first block, or writing fails.
+    /// If two columns share a name, columns differ in length or from those of the first block, or writing fails.
     pub fn write(&mut self, columns: &[(&str, OutputColumn)]) -> Result<()> {
         let rows = rows_of(columns);
         if let Some((name, column)) = columns.iter().find(|(_, column)| column.len() != rows) {
@@ -151,7 +151,7 @@ impl TableWriter {
     }
 }
 
-/// How many rows a block has, by its first column.
+/// The number of rows of a block, by its first column.
 pub(crate) fn rows_of(columns: &[(&str, OutputColumn)]) -> usize {
     columns.first().map_or(0, |(_, column)| column.len())
 }
@@ -169,7 +169,7 @@ pub(crate) fn unreadable_piece(piece: &Path, error: std::io::Error) -> Error {
     Error::failed(format!("{}: cannot be read: {error}", piece.display())).with_source(error)
 }
 
-/// The first name that another column has, too.
+/// The first repeated name.
 fn twice(names: &[String]) -> Option<&str> {
     let mut known = HashSet::new();
     names.iter().map(String::as_str).find(|name| !known.insert(*name))

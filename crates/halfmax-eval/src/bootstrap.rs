@@ -1,6 +1,6 @@
 //! Bootstrap intervals of metrics, over entities.
 
-use halfmax_core::{Error, Result, Seed};
+use halfmax_core::{Result, Seed, check};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -54,9 +54,7 @@ impl Scored {
     /// The metrics of every draw. For two models with the same test responses and seed, draws with the same number take
     /// the same entities.
     pub(crate) fn bootstrap(&self, resample: Resample, draws: usize, seed: Seed) -> Result<Bootstrap> {
-        if !(10..=1_000_000).contains(&draws) {
-            return Err(Error::parameter("bootstrap_draws", draws, "a number from 10 to 1000000"));
-        }
+        check::within("bootstrap_draws", draws, 10..=1_000_000)?;
         if self.rows.is_empty() {
             return Ok(Bootstrap { entities: 0, draws: vec![[None; COUNT]; draws] });
         }

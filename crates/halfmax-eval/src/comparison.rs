@@ -76,20 +76,10 @@ impl fmt::Display for Comparison {
 
 impl PairedDifference {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pair = self;
-        {
-            writeln!(
-                f,
-                "{} − {}: {} {:+.4} [{:+.4}, {:+.4}], p = {:.3}",
-                pair.better,
-                pair.worse,
-                pair.metric,
-                pair.difference,
-                pair.interval[0],
-                pair.interval[1],
-                pair.p
-            )?;
-        }
-        Ok(())
+        writeln!(
+            f,
+            "{} − {}: {} {:+.4} [{:+.4}, {:+.4}], p = {:.3}",
+            self.better, self.worse, self.metric, self.difference, self.interval[0], self.interval[1], self.p
+        )
     }
 }

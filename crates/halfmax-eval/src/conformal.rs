@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use halfmax_core::{
     AnyModel, EntityTable, Error, FitContext, FittedModel, Result, SeenAgain, TrainView, ValidationGroup,
+    check,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,16 +41,11 @@ impl ConformalParams {
     /// ```
     /// use halfmax_eval::ConformalParams;
     /// let error = ConformalParams { level: 90.0, ..Default::default() }.check().unwrap_err();
-    /// assert_eq!(error.to_string(), "intervals.level = 90: expected a number above 0 and below 1");
+    /// assert_eq!(error.to_string(), "intervals.level = 90: expected a number between 0 and 1");
     /// ```
     pub fn check(&self) -> Result<()> {
-        if !(self.level > 0.0 && self.level < 1.0) {
-            return Err(Error::parameter("intervals.level", self.level, "a number above 0 and below 1"));
-        }
-        if !(2..=20).contains(&self.folds) {
-            return Err(Error::parameter("intervals.folds", self.folds, "2 to 20"));
-        }
-        Ok(())
+        check::between_zero_and_one("intervals.level", self.level)?;
+        check::within("intervals.folds", self.folds, 2..=20)
     }
 
     /// Whether the model with this name gets intervals.
@@ -258,7 +254,7 @@ impl Calibration {
     pub fn widths(&self, tables: &[&EntityTable]) -> Result<Widths> {
         if tables.len() != self.factors.len() {
             return Err(Error::data(format!(
-                "intervals need {} sides, but they were calibrated on {}",
+                "intervals were asked for {} sides, but were calibrated on {}",
                 tables.len(),
                 self.factors.len()
             )));

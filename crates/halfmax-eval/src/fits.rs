@@ -94,7 +94,7 @@ impl Work<'_> {
         let said = fitted.predict(&Query { tables: &tables, tuples: Tuples::Listed(&[&cells, &drugs]) })?;
         if said.len() != cells.len() || said.iter().any(|value| !value.is_finite()) {
             return Err(Error::failed(
-                "the predictions for the other study need one finite number for each response",
+                "the model did not return one finite number for each response of the other study",
             ));
         }
         Ok(said)

@@ -1,6 +1,6 @@
 //! The folds of a split.
 
-use halfmax_core::{Error, Result, Screen, Seed, ValidationGroup};
+use halfmax_core::{Error, Result, Screen, Seed, ValidationGroup, check};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -36,9 +36,7 @@ impl Folds {
     /// If `folds` is not 2 to 100, if the kind does not suit the screen, if tissues are needed but unknown, or if there
     /// are fewer entities than folds.
     pub fn draw(screen: &Screen, kind: SplitKind, folds: usize, seed: u64) -> Result<Self> {
-        if !(2..=100).contains(&folds) {
-            return Err(Error::parameter("split.folds", folds, "a number of folds from 2 to 100"));
-        }
+        check::within("split.folds", folds, 2..=100)?;
         if kind.grouping().overlaps() {
             return Self::draw_drugs(screen, folds, seed);
         }
@@ -293,12 +291,12 @@ fn units_of(screen: &Screen, kind: SplitKind) -> Result<Units> {
     kind.grouping().units(screen)
 }
 
-fn enough(units: usize, folds: usize, kind: SplitKind, sort: &str) -> Result<()> {
+fn enough(units: usize, folds: usize, kind: SplitKind, unit: &str) -> Result<()> {
     if units >= folds {
         return Ok(());
     }
     Err(Error::data(format!(
-        "split {kind} into {folds} folds needs at least {folds} {sort}s, but the responses are of {units}"
+        "split {kind} into {folds} folds needs at least {folds} {unit}s, but the responses have {units}"
     ))
     .with_help("set fewer folds"))
 }

@@ -49,7 +49,7 @@ impl InnerFolds {
         let count = groups.count();
         if count < folds {
             return Err(Error::data(format!(
-                "{folds} inner folds need at least {folds} groups, but the responses are of {count}"
+                "{folds} inner folds need at least {folds} groups, but the responses have {count}"
             ))
             .with_help("set fewer inner folds"));
         }

@@ -65,8 +65,10 @@ fn select(train: &mut TrainView, protocol: &Protocol) -> Result<()> {
                     .with_context(format!("features {kind:?}")));
             }
             None => {
-                let sort = screen.tables[table].entity_kind();
-                return Err(Error::config(format!("top_variance: the {sort}s have no features {kind:?}")));
+                let entity_kind = screen.tables[table].entity_kind();
+                return Err(Error::config(format!(
+                    "top_variance: the {entity_kind}s have no features {kind:?}"
+                )));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use halfmax_core::{
     AnyModel, Attributable, Attributor, EntityTable, Error, ErrorKind, Feature, FeatureSpace, FitContext,
-    FittedModel, Model, PreparedGrid, Query, Result, StoredModel, TrainView, malformed,
+    FittedModel, Model, PreparedGrid, Query, Result, StoredModel, TrainView, check, malformed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,9 +59,7 @@ impl StackParams {
     /// # Errors
     /// If there are no members, if a member occurs twice, or if `folds` is out of range.
     pub fn with_members(self, members: Vec<(String, Arc<dyn AnyModel>)>) -> Result<Stack> {
-        if !(2..=20).contains(&self.folds) {
-            return Err(Error::parameter("folds", self.folds, "2 to 20"));
-        }
+        check::within("folds", self.folds, 2..=20)?;
         if members.is_empty() {
             return Err(Error::config("the stack has no members")
                 .with_help("list models of the configuration: members = [\"kernel\", \"boost\"]"));
@@ -360,7 +358,7 @@ impl FittedStack {
             members.push(Member { name, weight, model });
         }
         if !(2..=3).contains(&sides) || members.iter().any(|member| member.model.sides() != sides) {
-            return Err(malformed(format!("a member does not have {sides} sides, as the stack does")));
+            return Err(malformed(format!("it has {sides} sides: expected 2 or 3, the same as each member")));
         }
         let fitted = Self::assembled(mean, sides, members);
         stored.refuse_unknown(&fitted.stored()?)?;
@@ -439,6 +437,7 @@ impl FittedModel for FittedStack {
 
     /// For each side, the smallest share of any member.
     fn feature_shares(&self, tables: &[&EntityTable]) -> Result<Vec<f64>> {
+        Query::check_tables(tables, self.spaces.len())?;
         let mut least = vec![1.0f64; tables.len()];
         for member in &self.members {
             let shares = member.model.feature_shares(tables)?;

@@ -129,7 +129,7 @@ impl<'a> EvaluationPlan<'a> {
     /// Merges the results of all tasks, in any order. The evaluation is the same to the last bit, wherever the results
     /// were made. Its `run_seconds` are the sum over all fits and predictions.
     ///
-    /// Results of other responses, folds or protocols are refused. Results with other features, or from models with other
+    /// Results of other responses, folds or protocols (except `bootstrap_draws` and `positive_above`) are refused. Results with other features, or from models with other
     /// parameters under the same name, cannot be detected: keep the results of each configuration together.
     ///
     /// # Errors
@@ -260,13 +260,15 @@ fn tasks_of(plan: &Plan, run: &[usize], folds: usize) -> (Vec<EvaluationTask>, V
 }
 
 /// A fingerprint. Two evaluations by the same version of halfmax share it only if they have the same responses, entities,
-/// folds, protocol and tasks. It does not cover features, nor parameters of models.
+/// folds and tasks, and the same parts of the protocol that affect fits. It does not cover features, parameters of models,
+/// `bootstrap_draws` and `positive_above`.
 fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[EvaluationTask]) -> u64 {
     let mut mixed = protocol.seed;
     let mut mix = |number: u64| mixed = mixed.derive(number);
     let responses = &screen.responses;
     for (at, value) in responses.values().iter().enumerate() {
         mix(u64::from(value.to_bits()));
+        mix(u64::from(responses.weight(at).to_bits()));
         (0..responses.sides()).for_each(|side| mix(u64::from(responses.side(side)[at])));
     }
     folds.of_response().iter().for_each(|fold| mix(fold.map_or(u64::MAX, u64::from)));
@@ -276,7 +278,8 @@ fn fingerprint(screen: &Screen, folds: &Folds, protocol: &Protocol, tasks: &[Eva
             .for_each(&mut mix);
     }
     let Protocol { top_variance, intervals, pilot, .. } = protocol;
-    let asked = format!("{} {top_variance:?} {intervals:?} {pilot:?}", env!("CARGO_PKG_VERSION"));
+    let (version, kind) = (env!("CARGO_PKG_VERSION"), folds.kind());
+    let asked = format!("{version} {kind} {top_variance:?} {intervals:?} {pilot:?}");
     let ids = screen.tables.iter().flat_map(|table| table.ids()).map(String::as_str);
     let models = tasks.iter().map(|task| task.model.as_str());
     for text in std::iter::once(asked.as_str()).chain(ids).chain(models) {

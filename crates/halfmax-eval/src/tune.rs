@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use halfmax_core::{AnyModel, Error, ErrorKind, FitContext, FittedModel, Result, Seed, TrainView};
+use halfmax_core::{AnyModel, Error, ErrorKind, FitContext, FittedModel, Result, Seed, TrainView, check};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
@@ -179,15 +179,9 @@ impl TuneParams {
     /// # Errors
     /// If a parameter is out of range. The error names the first such parameter, its value and the allowed values.
     pub fn check(&self) -> Result<()> {
-        if !(2..=100_000).contains(&self.trials) {
-            return Err(Error::parameter("tune.trials", self.trials, "2 to 100000"));
-        }
-        if !(2..=20).contains(&self.folds) {
-            return Err(Error::parameter("tune.folds", self.folds, "2 to 20"));
-        }
-        if let Some(seconds) = self.seconds.filter(|seconds| !(seconds.is_finite() && *seconds > 0.0)) {
-            return Err(Error::parameter("tune.seconds", seconds, "a finite number above 0"));
-        }
+        check::within("tune.trials", self.trials, 2..=100_000)?;
+        check::within("tune.folds", self.folds, 2..=20)?;
+        self.seconds.map_or(Ok(()), |seconds| check::positive("tune.seconds", seconds))?;
         if self.space.is_empty() {
             return Err(Error::config("tune.space is empty: expected a parameter to search").with_help(
                 "for example: space = { learning_rate = { low = 0.01, high = 0.3, log = true } }",

@@ -89,7 +89,7 @@ impl<'a> DrugSides<'a> {
         self.sides.iter().zip(key).map(id).collect::<Vec<_>>().join(" + ")
     }
 
-    pub(crate) fn sort(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         if self.sides.len() == 1 {
             self.screen.table(1).entity_kind().into()
         } else {
@@ -99,8 +99,8 @@ impl<'a> DrugSides<'a> {
 }
 
 /// The word for the drug of a response, in the singular: "drug", "drug combination".
-pub(crate) fn drug_sort(screen: &Screen) -> String {
-    DrugSides::of(screen).sort()
+pub(crate) fn drug_kind(screen: &Screen) -> String {
+    DrugSides::of(screen).kind()
 }
 
 /// The cell line of a response, in quotation marks.

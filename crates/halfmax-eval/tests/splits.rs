@@ -160,11 +160,12 @@ fn impossible_splits_are_refused() {
     for kind in [SplitKind::LEAVE_COMBINATION, SplitKind::LEAVE_DRUG, SplitKind::LEAVE_CELL] {
         assert!(message(kind, 3).contains("single drugs"));
     }
-    assert!(message(SplitKind::LDO, 10).contains("of 9"));
+    assert!(message(SplitKind::LDO, 10).contains("at least 10 drugs, but the responses have 9"));
     assert!(message(SplitKind::LDO, 1).contains("folds = 1"));
     let pair = combinations(&[(0, 0, 1), (1, 2, 3)]);
     assert!(Folds::draw(&pair, SplitKind::LDO, 2, 1).unwrap_err().to_string().contains("combination"));
-    assert!(Folds::draw(&pair, SplitKind::LEAVE_DRUG, 5, 1).unwrap_err().to_string().contains("of 4"));
+    let few = Folds::draw(&pair, SplitKind::LEAVE_DRUG, 5, 1).unwrap_err().to_string();
+    assert!(few.contains("at least 5 drugs, but the responses have 4"));
     let bare = EntityTable::new(single.table(0).ids().to_vec(), "cell line").unwrap();
     let bare = Screen { tables: vec![bare, drugs()], ..single.clone() };
     assert!(Folds::draw(&bare, SplitKind::LTO, 2, 1).unwrap_err().to_string().contains("tissue"));

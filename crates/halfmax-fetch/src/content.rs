@@ -13,6 +13,7 @@ use crate::texts::Texts;
 
 /// The SHA-256 of the names and values of a table, column by column: 64 hexadecimal digits. Numbers count in their shortest decimal form,
 /// so Parquet, CSV and any compression give the same digest. The order of rows and columns counts.
+/// A gap in a CSV file of a single column is a blank line and does not count.
 ///
 /// # Errors
 /// If the file is not a Parquet or CSV file (`.csv`, `.csv.gz`).

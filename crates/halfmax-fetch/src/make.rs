@@ -192,6 +192,10 @@ fn gene_rows(matrix: &[u8], genes: &[u8]) -> Result<Table> {
 
 fn write(table: &Table, path: &Path) -> Result<()> {
     let texts: Vec<Vec<&str>> = table.iter().map(|(_, values)| values.texts()).collect();
+    let mut known = BTreeSet::new();
+    if let Some((name, _)) = table.iter().find(|(name, _)| !known.insert(name)) {
+        return Err(Error::data(format!("the table has two columns {name:?}")));
+    }
     let columns = table.iter().zip(&texts).map(|((name, values), texts)| {
         let column = match values {
             Values::Texts(_) => OutputColumn::Text(texts),

@@ -11,7 +11,7 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Reads a CSV file with a line of names. A row may lack values at its end.
+    /// Reads a CSV file with a line of names. Blank lines are skipped. A row may lack values at its end.
     ///
     /// # Errors
     /// If the bytes are not a CSV file, or a row has more values than names.

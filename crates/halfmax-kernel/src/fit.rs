@@ -87,9 +87,9 @@ fn row_side(params: &KernelParams, context: &FitContext) -> usize {
 /// Refuses a side with too many entities to decompose its matrices.
 fn refuse_many(train: &TrainView, entities: [usize; 2]) -> Result<()> {
     let Some(side) = entities.iter().position(|count| *count > MOST_ENTITIES) else { return Ok(()) };
-    let (count, sort) = (entities[side], train.screen.table(side).entity_kind());
+    let (count, entity_kind) = (entities[side], train.screen.table(side).entity_kind());
     Err(Error::data(format!(
-        "family \"kernel\" takes at most {MOST_ENTITIES} {sort}s, these data have {count}"
+        "family \"kernel\" takes at most {MOST_ENTITIES} {entity_kind}s, these data have {count}"
     ))
     .with_help("use family = \"boost\": its cost does not grow with the cube of their number"))
 }

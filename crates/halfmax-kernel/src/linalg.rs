@@ -138,7 +138,7 @@ pub fn inverse(matrix: &Matrix, what: &str) -> Result<Matrix> {
     let view = MatRef::from_row_major_slice(flat(&whole), n, n);
     let factor = view.llt(Side::Lower).map_err(|_| {
         Error::failed(format!("the {what} is singular to working precision"))
-            .with_help("raise the shrinkage, or leave out duplicate features")
+            .with_help("leave out duplicate features")
     })?;
     let inverse = factor.inverse();
     Ok(Matrix::from_shape_fn((n, n), |(row, column)| inverse[(row, column)]))

@@ -378,7 +378,7 @@ impl Attributable for FittedKernel {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Box<dyn Attributor + 'a>> {
-        check_entities(tables, 2, side, entities)?;
+        check_entities(self, tables, side, entities)?;
         Ok(Box::new(KernelAttributor::new(self, tables, entities)?))
     }
 }
@@ -387,7 +387,7 @@ impl Conditionable for FittedKernel {
     fn condition_on(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
         Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
-        self.informed(tables, measured)
+        self.conditioned(tables, measured)
     }
 }
 

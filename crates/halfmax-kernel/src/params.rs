@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Parameters of the Kronecker kernel model. Parameters that are not set are chosen on the training data.
 ///
+/// A screen of combinations uses only `cell_kernels`, `drug_kernels`, `max_iterations` and `tolerance`.
+///
 /// ```
 /// use halfmax_kernel::KernelParams;
 /// let model = KernelParams { noise_ratio: Some(0.5), ..KernelParams::default() }.check()?;

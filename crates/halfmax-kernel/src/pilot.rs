@@ -46,7 +46,7 @@ impl FittedKernel {
     /// `q_l = Σ_k (r_i·v_k)² / (λ_k s_l + σ²)` is the part that training explains (as if its block were complete).
     /// Measured responses y at columns J then move the profile by `C_·J (C_JJ + σ²)⁻¹ (y − mean_J)`. A new row learns
     /// from its own responses only, not from other new rows.
-    pub(crate) fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
+    pub(crate) fn conditioned(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let row_side = self.fitted.row_side;
         let [row_ids, column_ids] = [&self.fitted.sides[0].ids, &self.fitted.sides[1].ids];
         let known_rows = positions(row_ids, tables[row_side]);

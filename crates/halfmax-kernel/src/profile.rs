@@ -66,7 +66,9 @@ impl Profile {
                 .and(&target)
                 .and(&mask)
                 .map_collect(|expected, target, mask| if *mask > 0.0 { *target } else { *expected });
-            let precision = inverse(&covariance, "covariance of response profiles")?;
+            let precision = inverse(&covariance, "covariance of response profiles").map_err(|error| {
+                error.with_help("raise `profile_shrinkage`, or leave out drugs with the same responses")
+            })?;
             // `filled` is relative to the old mean.
             let shift = filled.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(columns));
             mean += &shift;

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    Attribution, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel,
-    Model, Query, Responses, Screen, Seed, SeenAgain, Side, Silent, Tuples, ValidationGroup,
+    Attributable, Attribution, BitColumns, Category, EntityTable, FeatureBlock, FeatureValues, FitContext,
+    FittedModel, Model, Query, Responses, Screen, Seed, SeenAgain, Side, Silent, Tuples, ValidationGroup,
 };
 use halfmax_kernel::{FittedKernel, KernelFactor, KernelKind, KernelParams, KernelTerm};
 use ndarray::Array2;
@@ -240,6 +240,7 @@ fn a_linear_kernel_has_its_weights_times_the_differences() {
     );
     // Drugs are columns: what they are is no part of the profiles of cell lines.
     assert!(fitted.as_attributable(1).is_none());
+    assert!(fitted.attribute(&tables, 1, &[0]).is_err());
     assert!(fitted.as_attributable(0).unwrap().attribute(&tables, 0, &[99]).is_err());
     assert!(
         fitted

@@ -153,7 +153,4 @@ mod tests {
         assert_eq!(symbol_of_ensembl("ENSG00000141510.18"), None);
         assert_eq!(ids().entrez.len(), 27_517);
     }
-
-    #[test]
-    fn what_is_meant_is_few_edits_away() {}
 }

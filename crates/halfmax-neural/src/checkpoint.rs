@@ -151,9 +151,7 @@ impl Keeper<'_> {
             done,
             diverged,
         };
-        let description = serde_json::to_value(description)
-            .map_err(|error| Error::failed("a checkpoint cannot be written").with_source(error))?;
-        checkpoint.store.save(&self.name, &StoredModel { description, tensors })
+        checkpoint.store.save(&self.name, &StoredModel::new(&description, tensors)?)
     }
 
     /// The last saved state, if any, and whether it is the final state of training.
@@ -164,11 +162,8 @@ impl Keeper<'_> {
         let Some(checkpoint) = self.checkpoint else { return Ok(None) };
         let Some(parts) = checkpoint.store.load(&self.name)? else { return Ok(None) };
         let place = format!("{}, {}", checkpoint.store.place(), self.name);
-        let found: Description = serde_json::from_value(parts.description.clone()).map_err(|error| {
-            Error::data(format!("{place}: the checkpoint is malformed"))
-                .with_source(error)
-                .with_help(START_ANEW)
-        })?;
+        let found: Description =
+            parts.described().map_err(|error| error.with_context(&place).with_help(START_ANEW))?;
         self.made_of.check(&found.made_of, found.diverged.is_some()).map_err(|what| {
             Error::config(format!("{place}: the checkpoint belongs to {what}")).with_help(
                 "use the configuration of the checkpoint, or another output folder, or remove the checkpoint to start again",

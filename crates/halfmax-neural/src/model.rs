@@ -274,7 +274,7 @@ struct Level {
 /// The codes that the network computes for some entities or combinations.
 #[derive(Debug)]
 pub(crate) struct Codes {
-    /// For each entity of the table, its row; arbitrary for entities outside the query.
+    /// For each entity of the table, its row; `usize::MAX` for entities outside the query.
     pub(crate) row_of: Vec<usize>,
     /// Rows × (members × code width).
     pub(crate) codes: Array2<f32>,
@@ -658,7 +658,7 @@ impl Attributable for FittedNeural {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Box<dyn Attributor + 'a>> {
-        check_entities(tables, self.sides_of_query(), side, entities)?;
+        check_entities(self, tables, side, entities)?;
         Ok(Box::new(NeuralAttributor::new(self, tables, side, entities)?))
     }
 }

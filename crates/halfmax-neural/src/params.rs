@@ -17,7 +17,7 @@ pub struct NeuralParams {
     /// Number of members of the ensemble, 1 to 1000. They are the same network from different seeds, each with its own
     /// validation part. Their mean is the prediction.
     pub ensemble_size: usize,
-    /// Widths of the hidden layers of the cell-line tower, first to last. With `mechanisms`, the first width is the part
+    /// Widths of the hidden layers of the cell-line tower, first to last, each 1 to 65536. With `mechanisms`, the first width is the part
     /// of the first layer that sees all inputs; it may be 0.
     pub hidden: Vec<usize>,
     /// Widths of the hidden layers of the drug tower, first to last. If not set: no hidden layer if drugs are
@@ -47,15 +47,15 @@ pub struct NeuralParams {
     pub loss: Loss,
     /// The error beyond which the Huber loss is absolute instead of squared, in standard deviations of the responses; above 0.
     pub huber_delta: f64,
-    /// Number of passes over the training cell lines, at least 1.
+    /// Number of passes over the training cell lines, 1 to 1000000.
     pub epochs: usize,
     /// Number of cell lines in a step, each with all its drugs; at least 1.
     pub batch: usize,
     /// The learning rate after the warm-up, above 0 and at most 10.
     pub learning_rate: f64,
-    /// Share of all steps in which the learning rate rises from 0. Afterwards it falls along a cosine to 0.
+    /// Share of all steps in which the learning rate rises from 0; from 0 to below 1. Afterwards it falls along a cosine to 0.
     pub warmup: f64,
-    /// Decoupled weight decay (AdamW) of all weights except biases, norms and offsets; at least 0.
+    /// Decoupled weight decay (AdamW) of all weights except biases, norms and offsets; 0 to 100.
     pub weight_decay: f64,
     /// Maximum norm of the gradient of each member, above 0. Longer gradients are scaled down.
     pub clip: f64,

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use halfmax_core::{
-    EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Query, Responses, Screen, Seed,
-    Side, Silent, Tensor, Tuples, ValidationGroup,
+    Attributable, EntityTable, FeatureBlock, FeatureValues, FitContext, FittedModel, Model, Query, Responses,
+    Screen, Seed, Side, Silent, Tensor, Tuples, ValidationGroup,
 };
 use halfmax_neural::{FittedNeural, NeuralParams};
 use ndarray::Array2;
@@ -123,6 +123,8 @@ fn what_it_cannot_do_it_says() {
     let fitted = fit(params(), &screen, ValidationGroup::Entity(0));
     let tables = [screen.table(0), screen.table(1)];
     assert!(fitted.as_attributable(0).is_none());
+    let all = [screen.table(0), screen.table(1), screen.table(2)];
+    assert!(fitted.attribute(&all, 0, &[0]).is_err());
     assert!(fitted.prepare(&tables, &[0]).is_err());
     let mut apart = screen.clone();
     apart.tables.push(table(DRUGS, "drug"));

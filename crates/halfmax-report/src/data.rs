@@ -164,7 +164,7 @@ pub enum Standing {
     /// A model.
     #[default]
     Model,
-    /// A naive baseline that every model should beat: means of drugs, of tissues.
+    /// A naive predictor that every model should beat: means of drugs, of tissues.
     Naive,
 }
 

@@ -10,6 +10,7 @@ use halfmax_eval::{ConformalParams, PilotParams, Split, TrialLog, TuneParams};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::associate::AssociateParams;
 use crate::explain::params::{BUILTIN, ExplainParams};
 use crate::families::{ModelSpec, Renamed, renamed_parameters};
 use crate::suggest::unreadable;
@@ -44,6 +45,9 @@ pub struct Config {
     /// Explanations of predictions. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<ExplainParams>,
+    /// Associations of features of cell lines with responses. Default: tested with the default parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub associate: Option<AssociateParams>,
     /// The models. Each is a table with its `family`, an optional `name`, and the parameters of the family.
     #[serde(rename = "model", default)]
     #[schemars(with = "Vec<std::collections::BTreeMap<String, serde_json::Value>>")]
@@ -86,17 +90,22 @@ impl Config {
 
     /// Parses a configuration and checks its split and models.
     pub fn parse(text: &str, overrides: &[String]) -> Result<Self> {
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
+        for one in overrides {
+            apply(&mut table, one)?;
+        }
+        if let Some(data) = table.get("data").and_then(toml::Value::as_table)
+            && data.contains_key(REFERENCE_STUDY.old)
+            && data.contains_key(REFERENCE_STUDY.new)
+        {
+            return Err(REFERENCE_STUDY.twice().with_context("[data]"));
+        }
         let mut config: Self = if overrides.is_empty() {
             toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?
         } else {
-            let mut table: toml::Table =
-                toml::from_str(text).map_err(|error| unreadable(&error, Some(text)))?;
-            for one in overrides {
-                apply(&mut table, one)?;
-            }
-            table.try_into().map_err(|error| unreadable(&error, None))?
+            table.clone().try_into().map_err(|error| unreadable(&error, None))?
         };
-        config.notes = old_names(text, &config.models)?;
+        config.notes = old_names(&table, &config.models)?;
         if let Some(split) = &config.split {
             split.check()?;
         }
@@ -124,6 +133,9 @@ impl Config {
                 ))
                 .with_help(help.unwrap_or_else(|| "give the name of a [[model]]".into())));
             }
+        }
+        if let Some(associate) = &config.associate {
+            associate.check().map_err(|error| error.with_context("[associate]"))?;
         }
         config.pilot.as_ref().map_or(Ok(()), PilotParams::check)?;
         if let Some(threshold) = config.target.positive_above.filter(|threshold| !threshold.is_finite()) {
@@ -199,12 +211,14 @@ impl Config {
     }
 }
 
+/// The renamed key of `[data]`.
+const REFERENCE_STUDY: Renamed = Renamed { old: "replicate", new: "reference_study" };
+
 /// Notes on keys with old names.
-fn old_names(text: &str, models: &[toml::Table]) -> Result<Vec<String>> {
-    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+fn old_names(table: &toml::Table, models: &[toml::Table]) -> Result<Vec<String>> {
     let data = table.get("data").and_then(toml::Value::as_table);
-    let old = data.is_some_and(|data| data.contains_key("replicate"));
-    let note = Renamed { old: "replicate", new: "reference_study" }.note("[data]");
+    let old = data.is_some_and(|data| data.contains_key(REFERENCE_STUDY.old));
+    let note = REFERENCE_STUDY.note("[data]");
     Ok(old.then_some(note).into_iter().chain(renamed_parameters(models)?).collect())
 }
 

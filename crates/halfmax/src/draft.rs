@@ -65,9 +65,9 @@ impl DraftConfig {
         if taken.response.is_none() {
             return Err(nothing_to_predict(&looked));
         }
-        let plain = taken.written(folder, &[])?;
+        let plain = taken.written(folder, &[]);
         let open = open_questions(&plain, folder);
-        let text = taken.written(folder, &open)?;
+        let text = taken.written(folder, &open);
         let taken = looked.into_iter().map(|one| TakenFile {
             file: one.path,
             sheet: one.found.sheet,
@@ -107,7 +107,10 @@ fn nothing_to_predict(looked: &[Looked]) -> Error {
         looked.iter().find(|one| ["readings", "raw plates"].contains(&one.found.shape.role.as_str()));
     let error = Error::data(format!("none of the files holds responses: {}", roles.join(", ")));
     match readings {
-        Some(one) => error.with_help(format!("fit curves first: halfmax fit-curves {}", one.path.display())),
+        Some(one) => error.with_help(format!(
+            "fit curves first: halfmax fit-curves {} --out curves.parquet",
+            one.path.display()
+        )),
         None => error.with_help(
             "add a table of responses: columns of cell lines, drugs and, for example, LN_IC50; halfmax data \
             inspect FILE shows what a file lacks",
@@ -135,6 +138,9 @@ impl<'a> Taken<'a> {
                         self.rest.push((earlier, "responses to single drugs beside combinations".into()));
                     }
                     self.combinations = combinations;
+                    if let Some(earlier) = self.reference_study.take_if(|_| combinations) {
+                        self.rest.push((earlier, "responses to single drugs beside combinations".into()));
+                    }
                 } else if !combinations && !self.combinations && self.reference_study.is_none() {
                     self.reference_study = Some(one);
                 } else {
@@ -164,7 +170,7 @@ impl<'a> Taken<'a> {
     }
 
     /// The configuration as TOML. Comments at its head list the open questions.
-    fn written(&self, folder: &Path, open: &[String]) -> Result<String> {
+    fn written(&self, folder: &Path, open: &[String]) -> String {
         let mut text = String::new();
         let mut line = |content: &str| {
             text.push_str(content);
@@ -214,7 +220,7 @@ impl<'a> Taken<'a> {
         line("");
         self.split(folder, &mut line);
         self.models(folder, &mut line);
-        Ok(text)
+        text
     }
 
     fn split(&self, folder: &Path, line: &mut impl FnMut(&str)) {
@@ -247,9 +253,11 @@ impl<'a> Taken<'a> {
     }
 
     fn models(&self, folder: &Path, line: &mut impl FnMut(&str)) {
-        for sets in &self.gene_sets {
+        if !self.gene_sets.is_empty() {
+            let sets: Vec<String> =
+                self.gene_sets.iter().map(|sets| quoted(&relative(&sets.path, folder))).collect();
             line("[explain]");
-            line(&format!("gene_sets = [{}]", quoted(&relative(&sets.path, folder))));
+            line(&format!("gene_sets = [{}]", sets.join(", ")));
             line("");
         }
         if self.cells.is_empty() && self.drugs.is_none() && !self.combinations {

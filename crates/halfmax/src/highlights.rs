@@ -1,9 +1,10 @@
-//! Highlights of an evaluation and an explanation as text: the best predicted drugs, the drugs and combinations that suit a cell line, the
+//! Highlights of an evaluation and an explanation as text: the best predicted drugs, the drugs that suit a cell line, the
 //! mechanisms behind predictions.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use halfmax_core::End;
 use halfmax_data::Loaded;
 use halfmax_eval::{DrugMetrics, ModelEvaluation};
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct StandingMechanism {
     pub mechanism: String,
     /// The genes of the mechanism with the largest contributions to the predictions, at most three.
     pub genes: Vec<String>,
-    /// The effect of more of the mechanism on cell lines: "resistant" or "sensitive".
+    /// The effect of more of the mechanism on cell lines: "resistant", "sensitive" or empty.
     pub direction: &'static str,
     /// The false discovery rate of the mechanism.
     pub q: f64,
@@ -62,7 +63,10 @@ impl fmt::Display for StandingMechanisms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |one: &StandingMechanism| {
             let genes = one.genes.join(", ");
-            format!("  {:<24} {} ({genes}): more of it makes {}", one.drug, one.mechanism, one.direction)
+            format!(
+                "  {:<24} {} ({genes}): more of it makes cell lines {}",
+                one.drug, one.mechanism, one.direction
+            )
         };
         let lines: Vec<String> = self.mechanisms.iter().map(line).collect();
         writeln!(
@@ -106,7 +110,8 @@ impl fmt::Display for BestDrugs {
     }
 }
 
-/// The drugs to which a cell line is predicted to be most sensitive, compared with other cell lines. The model never saw this cell line.
+/// The drugs to which a cell line is predicted to be most sensitive, compared with other cell lines. The evaluation must hold out cell
+/// lines, so that the model never saw this one.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopDrugs {
     /// The cell line.
@@ -134,10 +139,16 @@ pub struct TopDrug {
 }
 
 impl TopDrugs {
-    /// The five drugs for which the fewest other cell lines are predicted to be more sensitive; none if the screen lacks the cell line.
+    /// The five drugs for which the fewest other cell lines are predicted to be more sensitive. `None` if the screen lacks the cell
+    /// line, or the sensitive end of its responses is unknown.
     pub fn new(cell: &str, model: &ModelEvaluation, loaded: &Loaded) -> Option<Self> {
         let screen = &loaded.screen;
         let at = screen.table(0).position(cell)?;
+        let sensitive = loaded.target.sensitive?;
+        let more_sensitive = |a: f32, b: f32| match sensitive {
+            End::Low => a < b,
+            End::High => a > b,
+        };
         let mut by_drug: BTreeMap<u32, Vec<(bool, f32, f32)>> = BTreeMap::new();
         for one in model.predictions.iter() {
             let own = screen.responses.side(0)[one.row] as usize == at;
@@ -152,16 +163,16 @@ impl TopDrugs {
             .iter()
             .filter_map(|(drug, all)| {
                 let (_, predicted, observed) = *all.iter().find(|one| one.0)?;
-                let below = |which: &dyn Fn(&(bool, f32, f32)) -> bool| {
-                    100.0 * all.iter().filter(|one| which(one)).count() as f64 / all.len() as f64
+                let percentile = |is_before: &dyn Fn(&(bool, f32, f32)) -> bool| {
+                    100.0 * all.iter().filter(|one| is_before(one)).count() as f64 / all.len() as f64
                 };
                 Some(TopDrug {
                     drug: screen.table(1).ids()[*drug as usize].clone(),
                     predicted,
                     observed,
                     ic50_um: [predicted, observed].map(|value| loaded.target.ic50_um(f64::from(value))),
-                    percentile: below(&|one| one.1 < predicted),
-                    observed_percentile: below(&|one| one.2 < observed),
+                    percentile: percentile(&|one| more_sensitive(one.1, predicted)),
+                    observed_percentile: percentile(&|one| more_sensitive(one.2, observed)),
                 })
             })
             .collect();
@@ -179,10 +190,13 @@ impl fmt::Display for TopDrugs {
             self.cell_line
         )?;
         for drug in &self.drugs {
-            let [predicted, observed] = drug.ic50_um.map(|ic50| ic50.unwrap_or(f64::NAN));
+            let (what, [predicted, observed], unit) = match drug.ic50_um {
+                [Some(predicted), Some(observed)] => ("IC50 ", [predicted, observed], " µM"),
+                _ => ("", [drug.predicted, drug.observed].map(f64::from), ""),
+            };
             writeln!(
                 f,
-                "  {:<24} predicted IC50 {predicted:>9.3} µM (most sensitive {:.0} %), measured {observed:>9.3} µM ({:.0} %)",
+                "  {:<24} predicted {what}{predicted:>9.3}{unit} (most sensitive {:.0} %), measured {observed:>9.3}{unit} ({:.0} %)",
                 drug.drug,
                 drug.percentile.max(1.0).ceil(),
                 drug.observed_percentile.max(1.0).ceil(),

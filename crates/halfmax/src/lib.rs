@@ -2,7 +2,7 @@
 //! them by mechanisms of resistance.
 //!
 //! This crate is the complete library: it does all that the `halfmax` command does, without a terminal. It re-exports the crates of its
-//! parts as [`core`], [`data`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and [`mechanisms`].
+//! parts as [`core`], [`data`], [`association`], [`eval`], [`boost`], [`kernel`], [`baselines`], [`dose`] and [`mechanisms`].
 //!
 //! | to | see |
 //! |---|---|
@@ -13,11 +13,13 @@
 //! | train, store and read a model | [`train`], [`TrainedModel`] |
 //! | score cell lines, drugs and combinations | [`ScoreRequest`] |
 //! | explain a model | [`explain`] |
+//! | test features for associations with responses | [`associate`] |
 //! | fit dose–response curves | [`dose::CurvesRequest`] |
 //! | score the synergy of dose matrices | [`dose::synergy::SynergyRequest`] |
 
 #![warn(missing_docs)]
 
+pub mod associate;
 mod bundle;
 mod config;
 pub mod dose;
@@ -38,6 +40,7 @@ mod simulated;
 mod suggest;
 mod train;
 
+pub use halfmax_association as association;
 pub use halfmax_baselines as baselines;
 pub use halfmax_boost as boost;
 pub use halfmax_core as core;

@@ -58,7 +58,7 @@ const PATHWAYS: [&str; 8] = [DNA, REPAIR, ERK, PI3K, EGFR, CYCLE, MITOSIS, APOPT
 
 /// The number of drugs per pathway. Drugs measured in the most cell lines are chosen.
 const DRUGS_EACH: usize = 3;
-/// The number of cell lines. The cell lines of the demo come first.
+/// The number of cell lines. The named cell lines come first.
 const CELL_LINES: usize = 30;
 /// Doses of each drug in units of its median IC50, starting with 0.
 const DOSES: [f64; 5] = [0.0, 0.1, 0.4, 1.6, 6.4];
@@ -171,12 +171,12 @@ impl Measured {
             chosen.extend(own.into_iter().take(DRUGS_EACH));
         }
         if chosen.len() < 2 {
-            return Err(Error::failed("no embedded drug targets a simulated pathway"));
+            return Err(Error::data("fewer than two drugs of the screen target a simulated pathway"));
         }
         Ok(chosen)
     }
 
-    /// Cell lines in which most of the drugs were measured: first the named cell lines, then others, evenly spaced.
+    /// The named cell lines, then others in which all of the drugs were measured, evenly spaced.
     fn cells(&self, screen: &Screen, first: &[&str], drugs: &[usize]) -> Vec<usize> {
         let table = screen.table(0);
         let complete = |cell: &usize| drugs.iter().all(|drug| self.values.contains_key(&(*cell, *drug)));
@@ -212,7 +212,7 @@ fn rule_of(pathways: [&str; 2]) -> (usize, &'static Rule) {
 
 /// For each cell line, the strength of a rule from 0 to 1: the logistic function of the marker's standardised expression.
 fn marker(screen: &Screen, rule: &Rule) -> Result<Vec<f64>> {
-    let lacking = || Error::failed(format!("the embedded expression lacks {}", rule.marker));
+    let lacking = || Error::data(format!("the expression of the screen lacks {}", rule.marker));
     let block = screen.table(0).block("expression").ok_or_else(lacking)?;
     let column = block.names.iter().position(|name| name == rule.marker).ok_or_else(lacking)?;
     let FeatureValues::Real(values) = &block.values else { return Err(lacking()) };

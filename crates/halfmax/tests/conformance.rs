@@ -4,6 +4,8 @@
 
 mod trials;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use halfmax::{FamilyKind, fitted as load};
@@ -469,10 +471,12 @@ fn measured_responses_move_the_entity_they_are_of() {
     // A cell line and a drug that were not in training, with partners that were.
     let sides = vec![vec![7, 7, 1], vec![0, 1, 5]];
     let measured = Responses::new(sides, vec![9.0, 9.0, 9.0], None).unwrap();
+    let conditionable = RefCell::new(BTreeSet::new());
     each(|case, model, validation| {
         let fitted = fit(model, &screen, validation).unwrap();
         let tables = [&cells, &drugs];
         let Some(fitted_to) = fitted.as_conditionable() else { return };
+        conditionable.borrow_mut().insert(fitted.family());
         let before = grid(&*fitted, &cells, &drugs);
         let nothing = Responses::new(vec![vec![], vec![]], vec![], None).unwrap();
         let same = fitted_to.condition_on(&tables, &nothing).unwrap();
@@ -488,6 +492,7 @@ fn measured_responses_move_the_entity_they_are_of() {
         let beyond = Responses::new(vec![vec![99], vec![0]], vec![1.0], None).unwrap();
         assert!(fitted_to.condition_on(&tables, &beyond).is_err(), "{case}");
     });
+    assert_eq!(conditionable.into_inner(), BTreeSet::from(["completion", "kernel"]));
 }
 
 #[test]

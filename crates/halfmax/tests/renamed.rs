@@ -86,6 +86,12 @@ fn the_second_study_is_read_under_both_names() {
     assert_eq!(old.data.reference_study, new.data.reference_study);
     assert!(new.data.reference_study.is_some() && new.notes.is_empty());
     assert!(old.notes[0].contains("`replicate` is now called `reference_study`"), "{:?}", old.notes);
+    let both = Config::parse(
+        "[data]\ndataset = \"gdsc-core\"\nreplicate = \"gdsc2\"\nreference_study = \"gdsc2\"\n",
+        &[],
+    );
+    let message = both.unwrap_err().to_string();
+    assert!(message.contains("replicate and reference_study are given"), "{message}");
     // The note reaches whoever loads the data.
     let heard = Notes::default();
     PreparedScreen::load(&old, &heard).unwrap();

@@ -373,7 +373,7 @@ impl Attributable for FittedClassical {
         side: usize,
         entities: &'a [u32],
     ) -> Result<Box<dyn Attributor + 'a>> {
-        check_entities(tables, 2, side, entities)?;
+        check_entities(self, tables, side, entities)?;
         let linear = self.linear().ok_or_else(|| Error::failed("the model has no linear weights"))?;
         Ok(Box::new(LinearAttributor::new(self, linear, tables, entities)?))
     }

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use halfmax::reference;
-use halfmax_core::nearest;
-use halfmax_core::{Error, Result};
+use halfmax_core::{Error, Result, nearest};
 use serde_json::json;
 
 use crate::terminal::Terminal;

@@ -113,9 +113,10 @@ fn inspect(
 fn check(path: &Path, html: Option<&Path>, global: &Global, terminal: Terminal) -> Result<()> {
     let config = global.read_recipe(path, terminal)?;
     html.map_or(Ok(()), |html| global.may_write(html, &[path]))?;
+    config.notes.iter().for_each(|note| terminal.note(note));
     // The report is this command's result, so it is not also a note.
     let prepared = PreparedScreen::load(&config, &Silent).map_err(|error| {
-        Error::not_reproduced(format!("{}: {error}", path.display()))
+        Error::check_failed(format!("{}: {error}", path.display()))
             .with_help(error.help().unwrap_or("correct the data, then check again").to_owned())
     })?;
     let report = &prepared.loaded.report;

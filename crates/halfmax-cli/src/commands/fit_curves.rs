@@ -77,10 +77,10 @@ pub struct FitCurvesArgs {
     #[arg(long)]
     drop_failed_plates: bool,
     /// The lowest Z' at which a plate passes.
-    #[arg(long, value_name = "Z", default_value_t = 0.4, allow_negative_numbers = true)]
+    #[arg(long, value_name = "Z", default_value_t = PlateOptions::default().min_z_prime, allow_negative_numbers = true)]
     min_z_prime: f64,
     /// The highest coefficient of variation of the untreated wells at which a plate passes, as a fraction.
-    #[arg(long, value_name = "CV", default_value_t = 0.2)]
+    #[arg(long, value_name = "CV", default_value_t = PlateOptions::default().max_control_cv)]
     max_control_cv: f64,
     /// The curves to fit to readings at several times: "each" fits a curve to each time; "rate" fits a curve to the growth rates of wells
     /// over all times (least squares of log2 signal); "interval" fits a curve to the growth rates from one time to the next. Growth rates

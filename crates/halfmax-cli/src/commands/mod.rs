@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub mod associate;
 pub mod clean;
 pub mod config;
 pub mod data;

@@ -48,7 +48,7 @@ pub fn reproduce(args: &ReproduceArgs, global: &Global, terminal: Terminal) -> R
     let again = folder.finish()?;
     let differs = differences(&manifest.command, run, &again)?;
     if !differs.is_empty() {
-        return Err(Error::not_reproduced(format!("{}: differs in {}", run.display(), differs.join(", ")))
+        return Err(Error::check_failed(format!("{}: differs in {}", run.display(), differs.join(", ")))
             .with_help(format!(
                 "halfmax {} made the run; this is halfmax {}",
                 manifest.version,
@@ -84,7 +84,7 @@ fn check_inputs(inputs: &[Input], global: &Global) -> Result<()> {
         let content = fetched.and_then(|(_, content)| content);
         let same_table = || content.is_some_and(|own| content_digest(&path).is_ok_and(|found| found == own));
         if now != input.sha256 && !same_table() {
-            return Err(Error::not_reproduced(format!(
+            return Err(Error::check_failed(format!(
                 "{}: has changed since the run: SHA-256 {now}, expected {}",
                 path.display(),
                 input.sha256

@@ -77,7 +77,7 @@ pub struct SynergyArgs {
     /// The doses of a grid's columns, if the doses are not on its edge.
     #[arg(long, value_name = "DOSES", value_delimiter = ',', requires = "doses_a")]
     doses_b: Option<Vec<f64>>,
-    /// Further fits to each block: musyc and braid (response surfaces of two drugs, with 95 % intervals of the parameters), ci
+    /// Further fits to each block: musyc and braid (response surfaces of two drugs, with intervals of the parameters at the level of --confidence), ci
     /// (combination index of each cell, from median-effect lines and from fitted curves), css (sensitivity scores: CSS, RI and, for two
     /// drugs, S).
     #[arg(long, value_delimiter = ',', value_enum)]

@@ -24,7 +24,7 @@ pub(crate) use delimited::{ENDINGS as DELIMITED_ENDINGS, standard_output};
 
 /// All formats of tables. Opening, writing, archives, messages and the help of the program use this list.
 ///
-/// The first format that recognises a file reads it. Delimited text accepts every text, so other text formats come before it.
+/// The first format that recognises a file reads it. Delimited text accepts every text, so other text formats that are read come before it.
 pub static FORMATS: &[&dyn TableFormat] = &[
     &gzip::Gzip,
     &parquet::Parquet,
@@ -58,7 +58,7 @@ pub trait TableFormat: Sync {
         false
     }
 
-    /// Whether its files are compressed, so that a small file can hold a large table.
+    /// Whether it can be read in parts and its files are compressed, so that even a small file can hold a large table.
     fn is_packed(&self) -> bool {
         false
     }
@@ -71,7 +71,7 @@ pub trait TableFormat: Sync {
         Ok(false)
     }
 
-    /// Whether reading leaves the bytes unchanged, so that their digest can be computed in parallel.
+    /// Whether to compute the digest of the bytes while they are read. Reading must then leave them unchanged.
     fn leaves_bytes(&self) -> bool {
         false
     }

@@ -8,7 +8,7 @@ use polars_arrow::array::{
 use polars_arrow::datatypes::{ArrowDataType as Kind, PhysicalType, TimeUnit};
 use polars_arrow::temporal_conversions::{
     date32_to_date, time64ns_to_time, timestamp_ms_to_datetime, timestamp_ns_to_datetime,
-    timestamp_us_to_datetime,
+    timestamp_s_to_datetime, timestamp_us_to_datetime,
 };
 use polars_arrow::types::NativeType;
 use polars_arrow::{match_integer_type, with_match_primitive_type};
@@ -48,8 +48,8 @@ pub(super) fn values_of(label: &str, name: &str, chunks: Vec<ArrayRef>) -> Resul
             let chunks = cast_to(chunks, &Kind::Float32).map_err(failed)?;
             Ok(Values::singles(with_missing(chunks, f32::NAN)))
         }
-        Kind::Int64 if !fit_numbers(&chunks) => texts(label, each::<i64>(&chunks).map(shown)),
-        Kind::UInt64 if !fit_numbers(&chunks) => texts(label, each::<u64>(&chunks).map(shown)),
+        Kind::Int64 if !fit_numbers::<i64>(&chunks) => texts(label, each::<i64>(&chunks).map(shown)),
+        Kind::UInt64 if !fit_numbers::<u64>(&chunks) => texts(label, each::<u64>(&chunks).map(shown)),
         Kind::Decimal32(..) | Kind::Decimal64(..) | Kind::Decimal(..) => {
             decimals(chunks, &kind).and_then(numbers).map_err(failed)
         }
@@ -134,13 +134,8 @@ fn with_missing<T: NativeType>(chunks: Vec<ArrayRef>, missing: T) -> Vec<T> {
 }
 
 /// Whether 64-bit integers are exact as floating-point numbers. Ids of 20 digits are not.
-fn fit_numbers(chunks: &[ArrayRef]) -> bool {
-    chunks.iter().all(|chunk| {
-        let cast = cast(chunk.as_ref(), &Kind::Float64, CastOptionsImpl::default());
-        cast.ok().is_none_or(|cast| {
-            each::<f64>(&[cast]).flatten().all(|value| value.abs() <= 9_007_199_254_740_992.0)
-        })
-    })
+fn fit_numbers<T: NativeType + Into<i128>>(chunks: &[ArrayRef]) -> bool {
+    each::<T>(chunks).flatten().all(|value| (*value).into().abs() <= 1 << f64::MANTISSA_DIGITS)
 }
 
 /// Decimals of any width as 128-bit decimals.
@@ -231,7 +226,7 @@ fn day_text(day: i32) -> String {
 /// need a list of zones.
 fn moment(ticks: i64, unit: TimeUnit, zone: Option<&str>) -> String {
     let time = match unit {
-        TimeUnit::Second => timestamp_ms_to_datetime(ticks.wrapping_mul(1000)).format("%F %T%.3f"),
+        TimeUnit::Second => timestamp_s_to_datetime(ticks).format("%F %T%.3f"),
         TimeUnit::Millisecond => timestamp_ms_to_datetime(ticks).format("%F %T%.3f"),
         TimeUnit::Microsecond => timestamp_us_to_datetime(ticks).format("%F %T%.6f"),
         TimeUnit::Nanosecond => timestamp_ns_to_datetime(ticks).format("%F %T%.9f"),
@@ -258,9 +253,8 @@ fn time_of_day(ticks: i64, unit: TimeUnit) -> Option<String> {
         TimeUnit::Microsecond => 1000,
         TimeUnit::Nanosecond => 1,
     };
-    let time = ticks.wrapping_mul(nanoseconds);
-    let day = 0..NANOSECONDS_OF_A_DAY;
-    (day.contains(&ticks) && day.contains(&time)).then(|| time64ns_to_time(time).format("%T").to_string())
+    let time = ticks.checked_mul(nanoseconds).filter(|time| (0..NANOSECONDS_OF_A_DAY).contains(time))?;
+    Some(time64ns_to_time(time).format("%T").to_string())
 }
 
 /// # Errors

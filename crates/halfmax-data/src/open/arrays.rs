@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use halfmax_core::Result;
+use halfmax_core::{Error, Result};
 use polars_arrow::array::{ArrayRef, new_null_array};
 use polars_arrow::compute::concatenate::concatenate;
 use polars_arrow::datatypes::{ArrowSchema, ArrowSchemaRef};
@@ -58,7 +58,7 @@ impl ParquetBytes {
     /// Reads some rows of the columns at these positions.
     ///
     /// # Errors
-    /// If a column cannot be unpacked.
+    /// If a column cannot be unpacked, or does not have one value per row.
     pub fn read(&self, label: &str, columns: &[usize], rows: Range<usize>) -> Result<Arrays> {
         let groups = self.groups_of(rows);
         let parts: Vec<(usize, usize)> =
@@ -67,8 +67,16 @@ impl ParquetBytes {
             let (about, rows) = &groups[*group];
             // A panic on another thread is caught there, so that it prints nothing.
             guarded(label, "Parquet", || {
-                self.column_of(*column, about, rows.clone())
-                    .map_err(|error| unreadable(label, "Parquet", error))
+                let arrays = self
+                    .column_of(*column, about, rows.clone())
+                    .map_err(|error| unreadable(label, "Parquet", error))?;
+                let (found, expected) = (arrays.iter().map(|array| array.len()).sum::<usize>(), rows.len());
+                if found != expected {
+                    let what = format!("a column has {found} values for {expected} rows");
+                    return Err(Error::data(format!("{label}: the Parquet file is damaged: {what}"))
+                        .with_help("copy or download the file again"));
+                }
+                Ok(arrays)
             })
         });
         let mut read = read.collect::<Result<Vec<_>>>()?.into_iter();
@@ -134,9 +142,14 @@ pub(super) struct ArrowBytes<'a> {
 
 impl<'a> ArrowBytes<'a> {
     /// # Errors
-    /// If the metadata at the end of the file are invalid.
+    /// If the metadata at the end of the file are invalid, or two columns share a name.
     pub fn of(bytes: &'a [u8]) -> PolarsResult<Self> {
-        Ok(Self { bytes, about: read_file_metadata(&mut Cursor::new(bytes))? })
+        let about = read_file_metadata(&mut Cursor::new(bytes))?;
+        polars_ensure!(
+            about.schema.len() == about.ipc_schema.fields.len(),
+            Duplicate: "two columns have the same name"
+        );
+        Ok(Self { bytes, about })
     }
 
     pub fn schema(&self) -> &ArrowSchemaRef {

@@ -142,7 +142,7 @@ pub(crate) fn parts_of(path: &Path) -> Result<Vec<String>> {
     recognised(&label, &bytes)?.tables(&label, bytes)
 }
 
-/// Looks at a whole file that is to be read part by part. None of one that is read at once.
+/// Scans a file that can be read in parts; `None` for a file that is read at once.
 ///
 /// # Errors
 /// As [`crate::TableFormat::parts`].
@@ -153,7 +153,7 @@ pub(crate) fn divided(
 ) -> Result<Option<Box<dyn PartReader>>> {
     let mut start = Vec::new();
     let Ok(file) = File::open(path) else { return Ok(None) };
-    // What an archive holds stands at its end.
+    // The directory of an archive is at its end.
     if file.take(4096).read_to_end(&mut start).is_err() || is_zip(&start) {
         return Ok(None);
     }

@@ -83,6 +83,9 @@ pub fn plain_columns(label: &str, bytes: Vec<u8>) -> Result<Option<Vec<PlainColu
         }
         let all: Vec<usize> = (0..file.schema.len()).collect();
         let read = file.read(label, &all, 0..usize::MAX)?;
+        if !read.columns.iter().flatten().all(|array| is_plain(array.dtype())) {
+            return Ok(None);
+        }
         let names = file.schema.iter_names().map(ToString::to_string);
         let columns = names.zip(read.columns).map(|(name, chunks)| PlainColumn { name, chunks });
         Ok(Some(columns.collect()))

@@ -22,12 +22,13 @@ pub struct OutputLock {
 }
 
 impl OutputLock {
-    /// Takes the lock of an output, and removes the remains of a killed process.
+    /// Takes the lock of an output, and removes the remains of a killed process. Standard output (`-`) has no lock.
     ///
     /// # Errors
     /// If another process holds the lock (the error names the process), or the folder cannot be written.
     pub fn take(output: &Path) -> Result<Self> {
-        let Some(name) = output.file_name() else { return Ok(Self { held: None, removed: Vec::new() }) };
+        let name = output.file_name().filter(|_| output.as_os_str() != "-");
+        let Some(name) = name else { return Ok(Self { held: None, removed: Vec::new() }) };
         let path = parent(output).join(hidden(name, LOCK));
         let held = loop {
             let mut options = OpenOptions::new();

@@ -22,7 +22,7 @@ const FEWEST: usize = 10;
 /// The agreement of repeats, within one table or between two tables.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
-    /// The compared measurements: "measurements of one pair", "the reference study".
+    /// The compared measurements: "measurements of one pair", "responses and the reference study".
     pub what: String,
     /// Pairs measured more than once.
     pub pairs: usize,
@@ -92,7 +92,7 @@ impl Agreement {
     }
 
     /// The agreement of a screen's responses with its reference study: (cell line, drug, response, response of the
-    /// replicate).
+    /// reference study).
     pub(crate) fn of_reference_study(pairs: &[(u32, u32, f64, f64)], named: Named<'_>) -> Option<Self> {
         let pair = |(cell, partner, first, second): &(u32, u32, f64, f64)| Repeated {
             cell: *cell,

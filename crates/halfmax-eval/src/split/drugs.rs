@@ -4,7 +4,7 @@ use halfmax_core::{Result, Screen};
 
 use super::grouping::{Grouping, Screens};
 use crate::Validation;
-use crate::units::{Units, drug_name, drug_sort};
+use crate::units::{Units, drug_kind, drug_name};
 
 /// Unseen drugs, combinations, or drugs of combinations.
 pub(super) struct Drugs {
@@ -78,7 +78,7 @@ impl Grouping for Drugs {
     }
 
     fn unit(&self, screen: &Screen) -> String {
-        drug_sort(screen)
+        drug_kind(screen)
     }
 
     fn unit_name(&self, screen: &Screen, response: usize) -> String {

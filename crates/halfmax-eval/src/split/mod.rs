@@ -8,7 +8,7 @@ mod tissues;
 
 use std::path::PathBuf;
 
-use halfmax_core::{Error, Result, Screen};
+use halfmax_core::{Error, Result, Screen, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,9 +86,7 @@ impl Split {
     /// If `folds` is out of range, if two of file, column and rows are given, or if `only_folds` is empty, names a fold
     /// twice, or names a fold that does not exist.
     pub fn check(&self) -> Result<()> {
-        if !(2..=100).contains(&self.folds) {
-            return Err(Error::parameter("split.folds", self.folds, "a number of folds from 2 to 100"));
-        }
+        check::within("split.folds", self.folds, 2..=100)?;
         let given: Vec<&str> =
             [("file", self.file.is_some()), ("column", self.column.is_some()), ("rows", self.rows.is_some())]
                 .into_iter()

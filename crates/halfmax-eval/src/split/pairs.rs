@@ -4,7 +4,7 @@ use halfmax_core::{Result, Screen};
 
 use super::grouping::{Grouping, Screens};
 use crate::Validation;
-use crate::units::{Units, cell_name, drug_name, drug_sort, members};
+use crate::units::{Units, cell_name, drug_kind, drug_name, members};
 
 /// Unseen pairs of a cell line and a drug (or combination) that may both occur in training. Fills gaps of a screen.
 pub(super) struct Pairs;
@@ -41,7 +41,7 @@ impl Grouping for Pairs {
     }
 
     fn unit(&self, screen: &Screen) -> String {
-        format!("pair of {} and {}", screen.table(0).entity_kind(), drug_sort(screen))
+        format!("pair of {} and {}", screen.table(0).entity_kind(), drug_kind(screen))
     }
 
     fn unit_name(&self, screen: &Screen, response: usize) -> String {

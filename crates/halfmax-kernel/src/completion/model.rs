@@ -209,7 +209,7 @@ impl FittedCompletion {
     }
 
     /// The model with new entities of both sides added, if they were measured with training entities.
-    fn informed(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
+    fn conditioned(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let known = [0, 1].map(|side| positions(&self.fitted.sides[side].ids, tables[side]));
         let mut strangers: [Strangers; 2] = [Strangers::new(), Strangers::new()];
         let mut used = 0;
@@ -350,7 +350,7 @@ impl Conditionable for FittedCompletion {
     fn condition_on(&self, tables: &[&EntityTable], measured: &Responses) -> Result<Conditioned> {
         let sides: Vec<&[u32]> = (0..measured.sides()).map(|side| measured.side(side)).collect();
         Query { tables, tuples: Tuples::Listed(&sides) }.check(2)?;
-        self.informed(tables, measured)
+        self.conditioned(tables, measured)
     }
 }
 

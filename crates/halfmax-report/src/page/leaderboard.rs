@@ -41,7 +41,7 @@ fn charts(html: &mut Html, board: &Leaderboard) {
         html.raw("</figure>");
     }
     html.raw(
-        "</div><p class=note>Filled dots are models, hollow dots are naive baselines; lines are 95 % intervals.</p>",
+        "</div><p class=note>Filled dots are models, hollow dots are naive predictors; lines are 95 % intervals.</p>",
     );
 }
 
@@ -68,7 +68,7 @@ fn scores(html: &mut Html, board: &Leaderboard) {
     table::open(html, None, "Scores with their 95 % intervals", &columns);
     for model in &board.models {
         html.raw("<tr><th scope=row>").text(named(&model.name)).raw("</th>");
-        table::text(html, if model.standing == Standing::Naive { "naive baseline" } else { &model.family });
+        table::text(html, if model.standing == Standing::Naive { "naive predictor" } else { &model.family });
         for index in 0..board.metrics.len() {
             score(html, model.scores.get(index).copied().flatten());
         }

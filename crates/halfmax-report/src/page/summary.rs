@@ -10,7 +10,7 @@ use crate::mark;
 use crate::number::{count, fixed};
 use crate::table;
 
-/// The largest numbers of drawn models and of naive baselines among them.
+/// The largest numbers of drawn models and of naive predictors among them.
 const MODELS: usize = 6;
 const YARDSTICKS: usize = 2;
 /// The number of drugs shown at each end.
@@ -45,7 +45,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>) {
     close_page(html);
 }
 
-/// The best models with the best naive baselines and the ceiling, by the first chief metric with a ceiling, else the
+/// The best models with the best naive predictors and the ceiling, by the first chief metric with a ceiling, else the
 /// first chief metric.
 fn models(html: &mut Html, context: &Context<'_>) {
     let Some(board) = &context.report.leaderboard else { return };
@@ -69,7 +69,7 @@ fn models(html: &mut Html, context: &Context<'_>) {
     let reference = metric.ceiling.map(|ceiling| ("ceiling", ceiling));
     IntervalChart { title: &title, rows: &rows, reference, decimals: 3 }.draw(html);
     html.raw(
-        "</figure><p class=note>Hollow dots are naive baselines without features; lines are 95 % intervals. ",
+        "</figure><p class=note>Hollow dots are naive predictors without features; lines are 95 % intervals. ",
     );
     html.raw("<a href=#models>All metrics");
     if rest > 0 {
@@ -78,7 +78,7 @@ fn models(html: &mut Html, context: &Context<'_>) {
     html.raw("</a></p></section>");
 }
 
-/// The first models and the first naive baselines.
+/// The first models and the first naive predictors.
 fn shown_models(board: &Leaderboard) -> Vec<&ModelScores> {
     let of = |standing: Standing| board.models.iter().filter(move |model| model.standing == standing);
     let yardsticks = of(Standing::Naive).take(YARDSTICKS).count();

@@ -38,8 +38,7 @@ impl PictureOutputs {
     /// If a file exists, the folder is not empty, or another process is writing one of the outputs.
     pub(crate) fn lock<'a>(&'a self, files: impl IntoIterator<Item = &'a Path>) -> Result<Vec<OutputLock>> {
         let mut locks = Vec::new();
-        let files = files.into_iter().chain(self.html.as_deref());
-        for file in files.filter(|file| file.as_os_str() != "-") {
+        for file in files.into_iter().chain(self.html.as_deref()) {
             locks.push(OutputLock::take(file)?);
             refuse_existing(file)?;
         }

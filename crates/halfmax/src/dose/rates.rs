@@ -8,7 +8,7 @@ use halfmax_data::{
 };
 use halfmax_dose::{GrowthRate, growth_rate, growth_rate_inhibition, left_by_rates};
 
-use super::table::{ResultTable, TableSink};
+use super::table::{ResultTable, TableOutput};
 
 /// The treatment of readings at several times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +50,12 @@ pub(super) enum RateSpan {
 pub(super) struct RatedRows {
     rows: Box<dyn Rows>,
     span: RateSpan,
-    table: RefCell<Option<TableSink>>,
+    table: RefCell<Option<TableOutput>>,
 }
 
 impl RatedRows {
     /// Rows with readings derived from growth rates. If there is a `table`, the rates are added to it.
-    pub fn new(rows: Box<dyn Rows>, span: RateSpan, table: Option<TableSink>) -> Self {
+    pub fn new(rows: Box<dyn Rows>, span: RateSpan, table: Option<TableOutput>) -> Self {
         Self { rows, span, table: RefCell::new(table) }
     }
 

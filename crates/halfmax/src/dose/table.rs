@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use halfmax_core::Result;
+use halfmax_core::{Error, Result};
 use halfmax_data::{OutputColumn, OutputSet, TableWriter};
 
 /// The values of a column of a table of results.
@@ -40,14 +40,15 @@ impl ColumnValues {
         self.len() == 0
     }
 
-    /// Adds the values of a column of the same kind.
-    fn append(&mut self, more: Self) {
+    /// Adds the values of a column of the same kind. Returns whether the kinds are the same.
+    fn append(&mut self, more: Self) -> bool {
         match (self, more) {
             (Self::Text(values), Self::Text(more)) => values.extend(more),
             (Self::Numbers(values), Self::Numbers(more)) => values.extend(more),
             (Self::Counts(values), Self::Counts(more)) => values.extend(more),
-            (own, more) => own.append(own.missing(more.len())),
+            _ => return false,
         }
+        true
     }
 }
 
@@ -140,15 +141,25 @@ impl ResultTable {
         Self { columns: all.columns.iter().map(&mut taken).collect() }
     }
 
-    /// Adds the rows of a table with the same columns.
-    fn append(&mut self, more: Self) {
+    /// Adds the rows of a table.
+    ///
+    /// # Errors
+    /// If its columns are not those of this table.
+    fn append(&mut self, more: Self) -> Result<()> {
         if self.columns.is_empty() {
             *self = more;
-            return;
+            return Ok(());
         }
-        for ((_, values), (_, more)) in self.columns.iter_mut().zip(more.columns) {
-            values.append(more);
+        let differ = || Error::failed("a part of a table has other columns than the parts before it");
+        if self.columns.len() != more.columns.len() {
+            return Err(differ());
         }
+        for ((own, values), (name, more)) in self.columns.iter_mut().zip(more.columns) {
+            if *own != name || !values.append(more) {
+                return Err(differ());
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, writer: &mut TableWriter) -> Result<()> {
@@ -178,14 +189,14 @@ impl ResultTable {
 }
 
 /// The destination of the parts of a table.
-pub(crate) enum TableSink {
+pub(crate) enum TableOutput {
     /// Into a file that appears together with the other outputs.
     File(Box<TableWriter>),
     /// Into memory, one after the other.
     Memory(ResultTable),
 }
 
-impl TableSink {
+impl TableOutput {
     /// A file: .parquet, .csv or .ndjson; `-` is standard output.
     ///
     /// # Errors
@@ -207,14 +218,11 @@ impl TableSink {
     /// Adds rows.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written, or the columns are not those of the rows before.
     pub fn add(&mut self, part: ResultTable) -> Result<()> {
         match self {
             Self::File(writer) => part.write(writer),
-            Self::Memory(table) => {
-                table.append(part);
-                Ok(())
-            }
+            Self::Memory(table) => table.append(part),
         }
     }
 
@@ -252,7 +260,7 @@ mod tests {
         second.add_numbers("score", [5.0]);
         let all = first.clone().united(&second);
         assert_eq!((names(&all), all.rows()), (vec!["block", "drug_c", "dose_a", "dose_c", "score"], 0));
-        let mut sink = TableSink::memory();
+        let mut sink = TableOutput::memory();
         sink.add(first.arranged_as(&all)).unwrap();
         sink.add(second.arranged_as(&all)).unwrap();
         let table = sink.finish(&OutputSet::of(Path::new("-"))).unwrap().unwrap();

@@ -49,7 +49,7 @@ pub fn ranked(importance: &[Importance]) -> Vec<(usize, u32, u32)> {
         .collect()
 }
 
-/// The direction of an effect: "resistant" above 0, else "sensitive".
+/// The direction of an effect: "resistant" above 0, "sensitive" below 0, else empty.
 pub fn direction(effect: f64) -> &'static str {
     match effect.partial_cmp(&0.0) {
         Some(std::cmp::Ordering::Greater) => "resistant",

@@ -246,9 +246,11 @@ impl Section {
     fn tuned(&self, tune: &TuneParams, log: &Arc<TrialLog>) -> Result<Tuned> {
         let section = self.clone();
         let mut tune = tune.clone();
-        for Renamed { old, new } in self.family.renamed() {
-            if let Some(range) = tune.space.remove(*old) {
-                tune.space.entry((*new).to_owned()).or_insert(range);
+        for renamed in self.family.renamed() {
+            if let Some(range) = tune.space.remove(renamed.old)
+                && tune.space.insert(renamed.new.to_owned(), range).is_some()
+            {
+                return Err(renamed.twice().with_context("[tune.space]"));
             }
         }
         let build = move |changed: &BTreeMap<String, serde_json::Value>| {

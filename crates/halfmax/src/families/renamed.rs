@@ -28,7 +28,7 @@ impl Renamed {
     }
 
     /// The error for a configuration with both names.
-    fn twice(self) -> Error {
+    pub(crate) fn twice(self) -> Error {
         let Self { old, new } = self;
         Error::config(format!("{old} and {new} are given, the old and the new name of one parameter"))
             .with_help(format!("remove {old}"))

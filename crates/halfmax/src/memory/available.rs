@@ -28,8 +28,9 @@ static SAID: OnceLock<Said> = OnceLock::new();
 /// # Errors
 /// If the value is not a size.
 pub fn limit_memory(said: &str) -> Result<()> {
-    let said = Said::of(said)
-        .ok_or_else(|| Error::parameter("--memory", said, "a size such as 8GB or 500MB, or \"unlimited\""))?;
+    let said = Said::of(said).ok_or_else(|| {
+        Error::parameter("memory (`--memory`)", said, "a size such as 8GB or 500MB, or \"unlimited\"")
+    })?;
     let _ = SAID.set(said);
     Ok(())
 }
@@ -49,7 +50,7 @@ impl Available {
     pub fn now() -> Option<Self> {
         match SAID.get() {
             Some(Said::Unlimited) => None,
-            Some(Said::Bytes(bytes)) => Some(Self { bytes: *bytes, by: "--memory".into() }),
+            Some(Said::Bytes(bytes)) => Some(Self { bytes: *bytes, by: "the limit `--memory`".into() }),
             None => {
                 let taken = taken();
                 let left = limits().into_iter().min_by_key(|limit| limit.bytes);

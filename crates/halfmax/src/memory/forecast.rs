@@ -253,7 +253,7 @@ pub fn check(config: &Config, prepared: &PreparedScreen) -> Result<MemoryCheck> 
         }
     }
     let problem = (!problems.is_empty()).then(|| {
-        let error = Error::not_reproduced(problems.join("; "));
+        let error = Error::check_failed(problems.join("; "));
         match advice {
             Some(advice) => error.with_help(advice),
             None => error,

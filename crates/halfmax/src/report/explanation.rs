@@ -259,8 +259,8 @@ impl Reporting<'_> {
                     "A mechanism's contribution is the mean over cell lines of |the sum over its features − the mean of that \
                      sum|, so contributions that cancel do not count.",
                     "Competitive test: the mechanism is compared with random sets. Their features match those of the mechanism \
-                     in number, kind, mean and variance. They are about as correlated with each other, since sums over correlated features \
-                     vary more. The test is adjusted for the confounders.",
+                     in number, kind, mean and variance, and are about as correlated with each other as those of the mechanism, \
+                     since sums over correlated features vary more. The test is adjusted for the confounders.",
                     "Self-contained test: do measured responses correlate with the mechanism's features at all? Responses are \
                      taken within tissues, without the part that general sensitivity explains. Cell lines of a tissue are permuted, so \
                      features stay correlated. The test uses no model.",

@@ -85,7 +85,7 @@ pub struct ScoreRequest {
     pub min_score: Option<f32>,
     /// Score one part of the cell lines, or of the rows of a list that names cell lines.
     pub shard: Shard,
-    /// Accept features whose values lie outside the range of the training data.
+    /// Score even if the values of features are on another scale than in the training data.
     pub any_scale: bool,
 }
 
@@ -193,7 +193,7 @@ impl ScoreRequest {
         })
     }
 
-    /// Scores with a model file and writes a file in the format of its ending. Checks the output, and locks it against other processes,
+    /// Scores with a model file and writes a file in the format of its ending: .parquet, .csv or .ndjson. Checks the output, and locks it against other processes,
     /// before the work. If a request was interrupted, the same request continues its work.
     ///
     /// # Errors
@@ -289,7 +289,7 @@ impl ScoreRequest {
     fn selection(&self, model: &Path, facts: &ModelFacts) -> Result<Selection> {
         let best = match (self.best, self.top) {
             (Some(best), _) => best,
-            (None, Some(_)) => sensitive_end(&facts.target, "--top", Remedy::CommandLine)
+            (None, Some(_)) => sensitive_end(&facts.target, "top (`--top`)", Remedy::CommandLine)
                 .map_err(|error| error.with_context(model.display()))?,
             (None, None) => End::Low,
         };
@@ -314,7 +314,7 @@ impl ScoreRequest {
         if facts.combinations && !for_combinations {
             return refused(
                 "predicts combinations of two drugs",
-                "set the combinations to score: a list (`--combinations FILE`), or every one (`--all-combinations`)",
+                "set `scored` to the combinations to score: a list (`--combinations FILE`), or every one (`--all-combinations`)",
             );
         }
         if facts.combinations && self.responses.is_some() {

@@ -41,7 +41,7 @@ impl Shard {
     pub fn range(self, count: usize, what: &str) -> Result<Range<usize>> {
         if self.count > count.max(1) {
             return Err(Error::parameter(
-                "--shard",
+                "shard",
                 format!("{}/{}", self.number, self.count),
                 &format!("at most {count} parts, since there are {count} {what} to divide"),
             ));

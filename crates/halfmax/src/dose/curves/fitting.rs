@@ -7,7 +7,7 @@ use halfmax_dose::{CurveFit, CurveFitter, CurveReadings, HillPrior, Learnt};
 use super::columns::{CurveBlock, GrowthColumns};
 use super::{CurvesRequest, CurvesSummary};
 use crate::dose::comparisons::Comparisons;
-use crate::dose::table::TableSink;
+use crate::dose::table::TableOutput;
 use crate::report::{CurvePage, SvgFolder, write_curve_svgs};
 
 /// The number of curves in a batch.
@@ -26,7 +26,7 @@ pub struct FittedCurve {
 
 /// The destinations of fitted curves.
 pub(super) struct CurveDestination {
-    pub table: TableSink,
+    pub table: TableOutput,
     /// The fits to keep in memory.
     pub fits: Option<Vec<FittedCurve>>,
     pub comparisons: Option<Comparisons>,

@@ -17,7 +17,7 @@ use super::comparisons::{CompareColumn, Comparisons, CurvePair};
 use super::outputs::PictureOutputs;
 use super::plates::{CardsWanted, PlateDestination, PlateOptions, judge_plates};
 use super::rates::{RatedRows, Times};
-use super::table::{ResultTable, TableSink};
+use super::table::{ResultTable, TableOutput};
 use crate::report::{CurvePage, LearntFrom, learnt_in_words};
 
 pub use fitting::FittedCurve;
@@ -110,11 +110,11 @@ pub struct FittedCurves {
 
 /// The destinations of the results of a request.
 struct Destination<'a> {
-    curves: TableSink,
+    curves: TableOutput,
     fits: Option<Vec<FittedCurve>>,
-    comparisons: Option<TableSink>,
-    plates: Option<TableSink>,
-    rates: Option<TableSink>,
+    comparisons: Option<TableOutput>,
+    plates: Option<TableOutput>,
+    rates: Option<TableOutput>,
     pictures: &'a PictureOutputs,
     files: &'a OutputSet,
 }
@@ -131,8 +131,8 @@ impl CurvesRequest {
                 return Err(Error::parameter("compare", "experiment", expected));
             }
             if self.times.is_some_and(Times::are_apart) {
-                let expected = "one time: only its rows, or growth rates over all times";
-                return Err(Error::parameter("compare", "with curves for each time or interval", expected));
+                return Err(Error::config("compare: there is a curve for each time or interval")
+                    .with_help("choose one time (`--where time_h=72`), or growth rates over all times"));
             }
         }
         self.params.clone().check()?;
@@ -151,11 +151,11 @@ impl CurvesRequest {
         // No output paths: no file is written.
         let files = OutputSet::of(Path::new("-"));
         let to = Destination {
-            curves: TableSink::memory(),
+            curves: TableOutput::memory(),
             fits: Some(Vec::new()),
-            comparisons: self.compare.as_ref().map(|_| TableSink::memory()),
-            plates: Some(TableSink::memory()),
-            rates: Some(TableSink::memory()),
+            comparisons: self.compare.as_ref().map(|_| TableOutput::memory()),
+            plates: Some(TableOutput::memory()),
+            rates: Some(TableOutput::memory()),
             pictures: &PictureOutputs::default(),
             files: &files,
         };
@@ -181,10 +181,10 @@ impl CurvesRequest {
         self.check()?;
         self.check_outputs(outputs)?;
         // Checked before the readings are read: a wrong ending is an error at once.
-        let table = |path: &Option<PathBuf>| path.as_deref().map(TableSink::create).transpose();
+        let table = |path: &Option<PathBuf>| path.as_deref().map(TableOutput::create).transpose();
         let files = OutputSet::of(&outputs.curves);
         let to = Destination {
-            curves: TableSink::create(&outputs.curves)?,
+            curves: TableOutput::create(&outputs.curves)?,
             fits: None,
             comparisons: table(&outputs.comparisons)?,
             plates: table(&outputs.plates)?,
@@ -194,6 +194,7 @@ impl CurvesRequest {
         };
         let summary = self.run(to, progress)?.summary;
         files.finish()?;
+        outputs.pictures.note(summary.curves, progress);
         Ok(summary)
     }
 
@@ -243,7 +244,6 @@ impl CurvesRequest {
         if let (Some(page), Some(path)) = (&mut curves.page, &pictures.html) {
             page.write((path, files), &self.readings.file, readings.facts(), &fitting.fitter)?;
         }
-        pictures.note(summary.curves, progress);
         let table = curves.table.finish(files)?.unwrap_or_default();
         let mut compared = None;
         if let (Some(own), Some(mut sink)) = (curves.comparisons, comparisons) {
@@ -275,7 +275,7 @@ impl CurvesRequest {
     fn read(
         &self,
         rows: Box<dyn Rows>,
-        rates: Option<TableSink>,
+        rates: Option<TableOutput>,
         files: &OutputSet,
     ) -> Result<(ReadingBatches, Option<ResultTable>)> {
         let span = self.times.and_then(Times::span);

@@ -17,7 +17,7 @@ pub struct CurvesSummary {
     pub readings: usize,
     /// Rows left out because their dose is 0.
     pub controls_left_out: usize,
-    /// Rows left out because a cell line, drug, dose or reading is missing.
+    /// Rows left out because a cell line, drug, experiment, dose or reading is missing.
     pub incomplete_left_out: usize,
     /// The unit of the readings, for example `viability-percent`.
     pub response: String,

@@ -41,7 +41,7 @@ impl Mending {
     fn mended(&self, at: usize, mut table: RawTable) -> Result<RawTable> {
         let Some(wells) = plate_wells(&table)? else { return Ok(table) };
         if self.corrects {
-            let note = "position effects were removed from the signals (correct)";
+            let note = "position effects were removed from the signals (`--correct`)";
             table = table.with_signals(self.plates.corrected_signals(at, &wells), note)?;
         }
         Ok(if self.drops_failed { self.plates.without_failed(at, &wells, table) } else { table })

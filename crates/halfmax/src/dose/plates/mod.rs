@@ -10,7 +10,7 @@ use halfmax_data::{OutputSet, PlateTables, Rows, TableParts};
 use halfmax_dose::{Corrected, PlateLimits};
 use serde::Serialize;
 
-use super::table::{ResultTable, TableSink};
+use super::table::{ResultTable, TableOutput};
 use crate::report::PlateCards;
 
 use mended::MendedRows;
@@ -102,8 +102,8 @@ pub struct PlateSummary {
 /// The destinations of the quality of plates.
 pub(super) struct PlateDestination<'a> {
     /// The table of the quality of plates.
-    pub table: Option<TableSink>,
-    /// The number of plates to draw.
+    pub table: Option<TableOutput>,
+    /// Whether plates are drawn.
     pub cards: CardsWanted,
     pub files: &'a OutputSet,
 }
@@ -144,7 +144,7 @@ pub(super) fn judge_plates(
     to: PlateDestination,
     progress: &dyn Progress,
 ) -> Result<JudgedRows> {
-    let wants_file = to.table.as_ref().is_some_and(TableSink::is_file);
+    let wants_file = to.table.as_ref().is_some_and(TableOutput::is_file);
     let needs_plates = wants_file || !options.correct.is_empty() || options.drop_failed_plates;
     let label = parts.sample()?.label().to_owned();
     let Some(tables) = PlateTables::of(&parts)? else {
@@ -183,14 +183,15 @@ pub(super) fn judge_plates(
 }
 
 /// Writes one row per plate; returns the table if it stays in memory.
-fn written(plates: &Plates, mut sink: TableSink, files: &OutputSet) -> Result<Option<ResultTable>> {
+fn written(plates: &Plates, mut sink: TableOutput, files: &OutputSet) -> Result<Option<ResultTable>> {
     sink.add(plates.table())?;
     sink.finish(files)
 }
 
 fn none_left(label: &str) -> Error {
     Error::data(format!("{label}: every plate fails, so none is left")).with_help(
-        "the table of plates lists the reasons; set other limits (min_z_prime, max_control_cv), or keep plates that fail",
+        "a table of plates lists the reasons (`--plates FILE`); set other limits (`--min-z-prime`, `--max-control-cv`), or keep \
+         plates that fail",
     )
 }
 

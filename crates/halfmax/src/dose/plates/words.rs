@@ -109,7 +109,7 @@ impl Plates {
             let mended = if is_corrected { "removed, as requested" } else { "not removed" };
             (!plates.is_empty()).then(|| {
                 format!(
-                    "{what} changes the signal of untreated wells on {}: {}; {mended} (correct {name})",
+                    "{what} changes the signal of untreated wells on {}: {}; {mended} (`--correct {name}`)",
                     counted(plates.len(), "plate"),
                     listed(&named, 5)
                 )

@@ -22,7 +22,7 @@ use halfmax_data::{
 use rayon::prelude::*;
 
 use super::outputs::PictureOutputs;
-use super::table::{ResultTable, TableSink};
+use super::table::{ResultTable, TableOutput};
 use crate::report::{BlockPage, LearntFrom, learnt_in_words};
 
 pub use halfmax_dose::synergy::*;
@@ -157,8 +157,8 @@ pub type TakeBlock<'a> = dyn FnMut(ScoredBlock) -> Result<()> + 'a;
 
 /// The destinations of the results of a request.
 struct Destination<'a> {
-    cells: TableSink,
-    blocks: Option<TableSink>,
+    cells: TableOutput,
+    blocks: Option<TableOutput>,
     pictures: &'a PictureOutputs,
     files: OutputSet,
 }
@@ -170,8 +170,8 @@ impl SynergyRequest {
     /// If a parameter is out of its range, the readings cannot be read or are ambiguous, no block can be scored, or the user stopped it.
     pub fn score(&self, progress: &dyn Progress) -> Result<ScoredMatrices> {
         let to = Destination {
-            cells: TableSink::memory(),
-            blocks: Some(TableSink::memory()),
+            cells: TableOutput::memory(),
+            blocks: Some(TableOutput::memory()),
             pictures: &PictureOutputs::default(),
             // No output paths: no file is written.
             files: OutputSet::of(Path::new("-")),
@@ -210,8 +210,8 @@ impl SynergyRequest {
         self.check_outputs(outputs)?;
         // Checked before the readings are read: a wrong ending is an error at once.
         let to = Destination {
-            cells: TableSink::create(&outputs.cells)?,
-            blocks: outputs.blocks.as_deref().map(TableSink::create).transpose()?,
+            cells: TableOutput::create(&outputs.cells)?,
+            blocks: outputs.blocks.as_deref().map(TableOutput::create).transpose()?,
             pictures: &outputs.pictures,
             files: OutputSet::of(&outputs.cells),
         };
@@ -271,7 +271,7 @@ impl SynergyRequest {
         tally.refuse_if_all(path, all)?;
         let where_listed = match &into.blocks {
             Some(_) => "columns flags, flags_a, flags_b",
-            None => "the table of blocks lists them",
+            None => "a table of blocks lists them: `--summary FILE`",
         };
         let cells = into.cells.finish(&files)?.unwrap_or_default();
         let table = into.blocks.map(|blocks| blocks.finish(&files)).transpose()?.flatten();
@@ -351,7 +351,7 @@ impl SynergyRequest {
         ));
         about.notes.iter().for_each(|note| progress.note(&format!("{place}: {note}")));
         if about.dose_unit_assumed {
-            progress.note(&format!("{place}: no unit is given for the doses: assuming µM"));
+            progress.note(&format!("{place}: {}", super::DOSE_UNIT_ASSUMED));
         }
         let joined = join_single_agents(found, &readings)?;
         let place = self.readings.file.display();

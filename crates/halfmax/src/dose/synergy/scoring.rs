@@ -9,7 +9,7 @@ use super::block::{BlockScorer, RawBlock, ScoredBlock};
 use super::columns::{BlockKind, ScoreColumns, ScoreTables};
 use super::pairs::pairs_of_blocks;
 use super::summary::Tally;
-use crate::dose::table::{ResultTable, TableSink};
+use crate::dose::table::{ResultTable, TableOutput};
 use crate::report::{BlockPage, SvgFolder, write_block_svgs};
 
 /// The number of blocks in a batch.
@@ -17,8 +17,8 @@ const AT_A_TIME: usize = 256;
 
 /// The destinations of scored blocks.
 pub(super) struct ScoreDestination {
-    pub cells: TableSink,
-    pub blocks: Option<TableSink>,
+    pub cells: TableOutput,
+    pub blocks: Option<TableOutput>,
     pub page: Option<BlockPage>,
     pub folder: Option<SvgFolder>,
     /// The columns of all parts, once the first part is known.
