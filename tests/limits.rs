@@ -73,7 +73,7 @@ fn fits_that_need_more_memory_than_there_is_do_not_start() {
     }
     let ran = halfmax(folder.path(), &["data", "check", "m.toml", "--memory", "lots"]);
     assert_eq!(ran.status.code(), Some(2));
-    assert!(said(&ran).contains("--memory = lots: expected a size such as 8GB"), "{}", said(&ran));
+    assert!(said(&ran).contains("memory (`--memory`) = lots: expected a size such as 8GB"), "{}", said(&ran));
 }
 
 #[test]

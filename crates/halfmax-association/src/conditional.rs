@@ -2,10 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::covariates::Covariates;
-use crate::features::FeatureMatrix;
+use crate::covariates::{Covariates, Terms};
+use crate::design::Design;
+use crate::features::{FeatureMatrix, Form};
 use crate::responses::ResponseMatrix;
-use crate::scan::{TestState, Tests, design, scale, t_statistic};
+use crate::scan::{TestState, Tests, by_covariates, design, scale, t_statistic};
 use crate::significance::t_probability;
 
 /// How associations are selected, one given the others.
@@ -52,6 +53,8 @@ pub struct Selected {
     pub p: f64,
     /// The probability times the number of tested features of the kind, at most 1.
     pub adjusted_p: f64,
+    /// Whether `adjusted_p` is at most the level of the selection.
+    pub is_significant: bool,
     /// Features that were significant before the lead was selected, and are not given the lead.
     pub members: Vec<SelectedMember>,
 }
@@ -61,7 +64,7 @@ pub struct Selected {
 pub struct SelectedMember {
     /// The feature.
     pub feature: usize,
-    /// Its correlation with the lead, without covariates.
+    /// Its correlation with the lead, without covariates. For levels of one category: 1 if their effects have the same sign, else −1.
     pub correlation: f64,
 }
 
@@ -71,6 +74,9 @@ pub struct SelectedMember {
 /// the number of tested features of the same kind, so that 6,000 genes do not crowd out 300 events. It stops when the smallest is no
 /// longer significant. The candidates are features with a small p value on their own, so an effect that only shows given another is
 /// not found. A missing value counts as the mean of its stratum.
+///
+/// The levels of a category that is a covariate (tissue) are selected on their own, given the other covariates, and are one finding. It
+/// stands among the others by its p value.
 pub fn select(
     responses: &ResponseMatrix,
     features: &FeatureMatrix,
@@ -78,72 +84,124 @@ pub fn select(
     tests: &Tests,
     options: &SelectionOptions,
 ) -> Vec<Vec<Selected>> {
-    let terms = covariates.terms(features.cells());
+    let groups: Vec<(Vec<bool>, Terms)> = by_covariates(features, covariates)
+        .into_iter()
+        .map(|(rows, covariates)| {
+            let mut own = vec![false; features.len()];
+            rows.iter().for_each(|row| own[*row] = true);
+            (own, covariates.terms(features.cells()))
+        })
+        .collect();
     let cells: Vec<usize> = (0..features.cells()).collect();
     let one = |partner: usize| {
         let counts = tested_of_kind(features, tests, partner);
-        let own: Vec<usize> = candidates(features, tests, partner, options);
-        let design = design(responses, &terms, &cells, partner);
-        let mut state = State {
-            columns: own.iter().map(|row| column(features, *row, &design)).collect(),
-            products: Vec::new(),
-            squares: Vec::new(),
-            whole: Vec::new(),
-            rest: design.square,
-            df: design.df() as f64,
-            residuals: design.residuals.clone(),
-            free: vec![true; own.len()],
-            counts: own.iter().map(|row| counts(*row)).collect(),
-        };
-        state.products =
-            state.columns.iter().map(|column| design.product(column, &state.residuals)).collect();
-        state.squares = state.columns.iter().map(|column| design.norm(column)).collect();
-        state.whole.clone_from(&state.squares);
-        let originals = state.columns.clone();
-        let mut found = Vec::new();
-        while found.len() < options.most && state.df >= 1.0 {
-            let before = state.probabilities();
-            let best = (0..own.len())
-                .filter(|at| before[*at].is_finite())
-                .min_by(|a, b| before[*a].total_cmp(&before[*b]).then(a.cmp(b)));
-            let Some(best) = best else { break };
-            let significant = before[best] <= options.level;
-            if !significant && !options.fill {
-                break;
+        let all = candidates(features, tests, partner, options);
+        let lists = groups.iter().map(|(of_group, terms)| {
+            let own: Vec<usize> = all.iter().copied().filter(|row| of_group[*row]).collect();
+            let design = design(responses, terms, &cells, partner);
+            let found = forward(&design, features, &own, &counts, options);
+            if own.iter().all(|row| features.features()[*row].form == Form::Level) {
+                return one_of_levels(found);
             }
-            let (product, square) = (state.products[best], state.squares[best]);
-            let t = t_statistic(product, square, state.rest, state.df);
-            let p = t_probability(t, state.df);
-            state.take(best, &design);
-            let after = state.probabilities();
-            let members = (0..own.len()).filter_map(|at| {
-                let lost = state.free[at]
-                    && before[at] <= options.level
-                    && (after[at].is_nan() || after[at] > options.level);
-                let correlation = || {
-                    design.product(&originals[at], &originals[best])
-                        / (state.whole[at] * state.whole[best]).sqrt()
-                };
-                let correlation = if lost && significant { correlation() } else { 0.0 };
-                (correlation.abs() >= options.correlation)
-                    .then_some((at, SelectedMember { feature: own[at], correlation }))
-            });
-            let members: Vec<(usize, SelectedMember)> = members.collect();
-            members.iter().for_each(|(at, _)| state.free[*at] = false);
-            let mut members: Vec<SelectedMember> = members.into_iter().map(|(_, member)| member).collect();
-            members.sort_by(|a, b| b.correlation.abs().total_cmp(&a.correlation.abs()));
-            found.push(Selected {
-                lead: own[best],
-                effect: product / square,
-                t,
-                p,
-                adjusted_p: before[best].min(1.0),
-                members,
-            });
-        }
-        found
+            found
+        });
+        merged(lists.collect(), options.most)
     };
     (0..responses.partners.len()).into_par_iter().map(one).collect()
+}
+
+/// Levels of one category are one finding: the strongest with the other significant levels as members.
+fn one_of_levels(found: Vec<Selected>) -> Vec<Selected> {
+    let mut found = found.into_iter();
+    let Some(mut first) = found.next() else { return Vec::new() };
+    first.members = found
+        .filter(|other| other.is_significant)
+        .map(|other| SelectedMember {
+            feature: other.lead,
+            correlation: (other.effect * first.effect).signum(),
+        })
+        .collect();
+    vec![first]
+}
+
+/// Joins lists of findings: the next is always the one with the smallest p value among the heads of the lists.
+fn merged(lists: Vec<Vec<Selected>>, most: usize) -> Vec<Selected> {
+    let mut lists: Vec<_> = lists.into_iter().map(|list| list.into_iter().peekable()).collect();
+    let mut found = Vec::new();
+    while found.len() < most {
+        let heads = lists.iter_mut().enumerate().filter_map(|(at, list)| {
+            let head = list.peek()?;
+            Some((at, (head.adjusted_p, -head.t.abs())))
+        });
+        let first = heads.min_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.1.1.total_cmp(&b.1.1)));
+        let Some(next) = first.and_then(|(at, _)| lists[at].next()) else { break };
+        found.push(next);
+    }
+    found
+}
+
+/// Selects among the candidates of one partner.
+fn forward(
+    design: &Design,
+    features: &FeatureMatrix,
+    own: &[usize],
+    counts: &dyn Fn(usize) -> f64,
+    options: &SelectionOptions,
+) -> Vec<Selected> {
+    let columns: Vec<Vec<f64>> = own.iter().map(|row| column(features, *row, design)).collect();
+    let squares: Vec<f64> = columns.iter().map(|column| design.norm(column)).collect();
+    let mut state = State {
+        products: columns.iter().map(|column| design.product(column, &design.residuals)).collect(),
+        whole: squares.clone(),
+        squares,
+        rest: design.square,
+        df: design.df() as f64,
+        residuals: design.residuals.clone(),
+        free: vec![true; own.len()],
+        counts: own.iter().map(|row| counts(*row)).collect(),
+        columns: columns.clone(),
+    };
+    let mut found = Vec::new();
+    while found.len() < options.most && state.df >= 1.0 && !design.is_explained() {
+        let before = state.probabilities();
+        let best = (0..own.len())
+            .filter(|at| before[*at].is_finite())
+            .min_by(|a, b| before[*a].total_cmp(&before[*b]).then(a.cmp(b)));
+        let Some(best) = best else { break };
+        let is_significant = before[best] <= options.level;
+        if !is_significant && !options.fill {
+            break;
+        }
+        let (product, square) = (state.products[best], state.squares[best]);
+        let t = t_statistic(product, square, state.rest, state.df);
+        let p = t_probability(t, state.df);
+        state.take(best, design);
+        let after = state.probabilities();
+        let mut members: Vec<(usize, f64)> = (0..own.len())
+            .filter(|at| {
+                let lost = after[*at].is_nan() || after[*at] > options.level;
+                is_significant && state.free[*at] && before[*at] <= options.level && lost
+            })
+            .map(|at| {
+                let product = design.product(&columns[at], &columns[best]);
+                (at, product / (state.whole[at] * state.whole[best]).sqrt())
+            })
+            .filter(|(_, correlation)| correlation.abs() >= options.correlation)
+            .collect();
+        members.iter().for_each(|(at, _)| state.free[*at] = false);
+        members.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+        let member = |(at, correlation): (usize, f64)| SelectedMember { feature: own[at], correlation };
+        found.push(Selected {
+            lead: own[best],
+            effect: product / square,
+            t,
+            p,
+            adjusted_p: before[best].min(1.0),
+            is_significant,
+            members: members.into_iter().map(member).collect(),
+        });
+    }
+    found
 }
 
 /// The number of features of the same kind that were tested on a partner.
@@ -180,7 +238,7 @@ fn candidates(
 }
 
 /// The values of a feature in the rows of a design, without the covariates' part.
-pub(crate) fn column(features: &FeatureMatrix, row: usize, design: &crate::design::Design) -> Vec<f64> {
+pub(crate) fn column(features: &FeatureMatrix, row: usize, design: &Design) -> Vec<f64> {
     let values = features.values(row);
     let scale = scale(features, row);
     let mut own: Vec<f64> = design.rows.iter().map(|cell| f64::from(values[*cell]) * scale).collect();
@@ -229,7 +287,7 @@ impl State {
     }
 
     /// Takes a candidate as a covariate.
-    fn take(&mut self, best: usize, design: &crate::design::Design) {
+    fn take(&mut self, best: usize, design: &Design) {
         let norm = self.squares[best].sqrt();
         let lead: Vec<f64> = self.columns[best].iter().map(|value| value / norm).collect();
         let own = design.product(&lead, &self.residuals);

@@ -1,5 +1,7 @@
 //! What the linear model adjusts for.
 
+use std::sync::Arc;
+
 use halfmax_core::Category;
 use ndarray::Array2;
 
@@ -9,7 +11,7 @@ use crate::features::TISSUE;
 #[derive(Clone, Debug, Default)]
 pub struct Covariates {
     parts: Vec<Covariate>,
-    general: Option<Array2<f64>>,
+    general: Option<Arc<Array2<f64>>>,
 }
 
 /// One covariate, with a value for each cell line.
@@ -33,7 +35,7 @@ pub(crate) struct Terms {
     /// Further columns, each with a value for each cell line.
     pub columns: Vec<Vec<f64>>,
     /// General sensitivity, cell lines × partners.
-    pub general: Option<Array2<f64>>,
+    pub general: Option<Arc<Array2<f64>>>,
 }
 
 impl Covariates {
@@ -66,7 +68,7 @@ impl Covariates {
     /// Adds [general sensitivity](crate::ResponseMatrix::general_sensitivity): cell lines × partners.
     #[must_use]
     pub fn with_general_sensitivity(mut self, general: Array2<f64>) -> Self {
-        self.general = Some(general);
+        self.general = Some(Arc::new(general));
         self
     }
 

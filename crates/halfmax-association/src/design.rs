@@ -46,10 +46,7 @@ impl Design {
             first += same.len();
         }
         let sizes = ranges.iter().map(|range| weights[range.clone()].iter().sum()).collect();
-        let residuals: Vec<f64> = rows.iter().map(|row| response(*row)).collect();
         let whole: f64 = weights.iter().sum();
-        let mean = dot(&weights, &residuals) / whole;
-        let total = weights.iter().zip(&residuals).map(|(w, y)| w * (y - mean).powi(2)).sum();
         let mut design = Self {
             rows,
             weights,
@@ -58,7 +55,7 @@ impl Design {
             basis: Vec::new(),
             residuals: Vec::new(),
             square: 0.0,
-            total,
+            total: 0.0,
         };
         for column in columns {
             let mut own: Vec<f64> = design.rows.iter().map(|row| column[*row]).collect();
@@ -66,11 +63,18 @@ impl Design {
             own.iter_mut().for_each(|value| *value -= mean);
             design.extend(own);
         }
-        let mut residuals = residuals;
-        design.project(&mut residuals);
-        design.square = design.norm(&residuals);
-        design.residuals = residuals;
+        design.set_responses(response);
         design
+    }
+
+    /// Sets other responses of the same cell lines.
+    pub fn set_responses(&mut self, response: impl Fn(usize) -> f64) {
+        let mut residuals: Vec<f64> = self.rows.iter().map(|row| response(*row)).collect();
+        let mean = dot(&self.weights, &residuals) / self.weights.iter().sum::<f64>();
+        self.total = self.weights.iter().zip(&residuals).map(|(w, y)| w * (y - mean).powi(2)).sum();
+        self.project(&mut residuals);
+        self.square = self.norm(&residuals);
+        self.residuals = residuals;
     }
 
     /// Adds a column to the basis unless the earlier columns determine it. Returns whether it was added.

@@ -237,7 +237,10 @@ pub fn scan(
 }
 
 /// The features, and the covariates to test them with.
-fn by_covariates(features: &FeatureMatrix, covariates: &Covariates) -> Vec<(Vec<usize>, Covariates)> {
+pub(crate) fn by_covariates(
+    features: &FeatureMatrix,
+    covariates: &Covariates,
+) -> Vec<(Vec<usize>, Covariates)> {
     let own_name = |row: usize| -> Option<String> {
         let category = features.categories().iter().find(|category| category.levels.contains(&row));
         let feature = &features.features()[row];
@@ -499,20 +502,21 @@ impl Frame {
 
 /// The designs of a partner: of its responses, and of their ranks.
 fn designs(responses: &ResponseMatrix, terms: &Terms, cells: &[usize], partner: usize) -> (Design, Design) {
-    let (values, weights) = (responses.values(partner), responses.weights(partner));
-    let rows: Vec<usize> = cells.iter().copied().filter(|cell| weights[*cell] > 0.0).collect();
-    let general = terms.general.as_ref().map(|general| general.column(partner).to_vec());
-    let columns: Vec<&[f64]> = terms.columns.iter().map(Vec::as_slice).chain(general.as_deref()).collect();
-    let ranks = ranked(&rows, |row| values[row]);
-    let of = |response: &dyn Fn(usize) -> f64| {
-        Design::new(rows.clone(), &terms.strata, &columns, |row| weights[row], response)
-    };
-    (of(&|row| values[row]), of(&|row| ranks[row]))
+    let values = responses.values(partner);
+    let own = design(responses, terms, cells, partner);
+    let ranks = ranked(&own.rows, |row| values[row]);
+    let mut of_ranks = own.clone();
+    of_ranks.set_responses(|row| ranks[row]);
+    (own, of_ranks)
 }
 
 /// The design of a partner in some cell lines.
 pub(crate) fn design(responses: &ResponseMatrix, terms: &Terms, cells: &[usize], partner: usize) -> Design {
-    designs(responses, terms, cells, partner).0
+    let (values, weights) = (responses.values(partner), responses.weights(partner));
+    let rows: Vec<usize> = cells.iter().copied().filter(|cell| weights[*cell] > 0.0).collect();
+    let general = terms.general.as_ref().map(|general| general.column(partner).to_vec());
+    let columns: Vec<&[f64]> = terms.columns.iter().map(Vec::as_slice).chain(general.as_deref()).collect();
+    Design::new(rows, &terms.strata, &columns, |row| weights[row], |row| values[row])
 }
 
 /// The rank of each row's value among the rows, with mean ranks for ties, at the row's position.

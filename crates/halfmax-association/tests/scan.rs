@@ -308,3 +308,86 @@ fn permutations_agree_with_t_where_errors_are_alike() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_tested_says_why() {
+    let noise_of = |cell: usize, at: usize| noise(cell, 2_000 + at) as f32;
+    let names = |prefix: &str, count: usize| (0..count).map(|at| format!("{prefix}{at}")).collect::<Vec<_>>();
+    let cells = 40;
+    let tissue = |cell: usize| if cell < 20 { "a" } else { "b" };
+    let labels: Vec<Option<&str>> = (0..cells).map(|cell| Some(tissue(cell))).collect();
+    // The second number is constant, the third follows the tissue; one event has one carrier.
+    let genes = Array2::from_shape_fn((cells, 3), |(cell, gene)| match gene {
+        0 => noise_of(cell, 0),
+        1 => 2.0,
+        _ => {
+            if cell < 20 {
+                1.0
+            } else {
+                4.0
+            }
+        }
+    });
+    let events = BitColumns::from_fn(cells, 1, |cell, _| Some(cell == 3));
+    let table = EntityTable::new(names("cell ", cells), "cell line")
+        .unwrap()
+        .with_block(FeatureBlock::new("expression", names("G", 3), FeatureValues::real(genes)).unwrap())
+        .unwrap()
+        .with_block(FeatureBlock::new("events", ["E0"], FeatureValues::Binary(events)).unwrap())
+        .unwrap()
+        .with_group("tissue", Category::from_labels(&labels).unwrap())
+        .unwrap();
+    let drugs = EntityTable::new(names("drug ", 3), "drug").unwrap();
+    // The first drug is complete, the second was measured in six cell lines, the third follows the tissue.
+    let pairs: Vec<(usize, usize)> = (0..cells)
+        .flat_map(|cell| [(cell, 0), (cell, 1), (cell, 2)])
+        .filter(|(cell, drug)| *drug != 1 || *cell < 6)
+        .collect();
+    let value = |(cell, drug): &(usize, usize)| match drug {
+        2 => {
+            if *cell < 20 {
+                1.0
+            } else {
+                2.0
+            }
+        }
+        _ => noise_of(*cell, 10 + drug),
+    };
+    let sides = vec![
+        pairs.iter().map(|pair| pair.0 as u32).collect(),
+        pairs.iter().map(|pair| pair.1 as u32).collect(),
+    ];
+    let responses = Responses::new(sides, pairs.iter().map(value).collect(), None).unwrap();
+    let screen =
+        Screen::new("LN_IC50", vec![table, drugs], vec![Side::cell_line(0), Side::drug(1)], responses)
+            .unwrap();
+    let responses = ResponseMatrix::new(&screen);
+    let features = FeatureMatrix::new(screen.table(0), &responses.cells, &[]);
+    let covariates = Covariates::none().with_category(
+        "tissue",
+        screen.table(0).group("tissue").unwrap(),
+        &responses.cells,
+    );
+    let tests = scan(&responses, &features, &covariates, &ScanOptions::default(), &Silent).unwrap();
+    let state = |name: &str, partner: usize| {
+        let kind = if name.starts_with('G') {
+            "expression"
+        } else if name == "E0" {
+            "events"
+        } else {
+            "tissue"
+        };
+        tests.get(features.position(kind, name).unwrap(), partner).state
+    };
+    assert_eq!(state("G0", 0), TestState::Tested);
+    assert_eq!(state("G1", 0), TestState::FeatureDetermined);
+    assert_eq!(state("G2", 0), TestState::FeatureDetermined);
+    assert_eq!(state("E0", 0), TestState::FewCarriers);
+    assert_eq!(state("G0", 1), TestState::FewCells);
+    assert_eq!(state("G0", 2), TestState::ResponsesExplained);
+    // A tissue is tested without itself among the covariates.
+    assert_eq!(state("a", 0), TestState::Tested);
+    for (_, _, test) in tests.iter() {
+        assert_eq!(test.state == TestState::Tested, test.p.is_finite(), "{test:?}");
+    }
+}

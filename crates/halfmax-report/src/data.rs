@@ -252,6 +252,14 @@ pub struct Drug {
     pub facts: Vec<Fact>,
     /// The accuracy of its predictions.
     pub performance: Option<DrugPerformance>,
+    /// What is known about the drug, in sentences, the strongest evidence first.
+    pub sentences: Vec<String>,
+    /// The same as a table.
+    pub findings: Vec<DrugFinding>,
+    /// Measured responses of carriers and others, for the first findings.
+    pub strips: Vec<ResponseStrip>,
+    /// All associations of the drug; empty without them.
+    pub volcano: Volcano,
     /// The features behind the predictions, the most important first.
     pub features: Vec<Feature>,
     /// Mechanisms behind the predictions.
@@ -260,6 +268,74 @@ pub struct Drug {
     pub confounders: Vec<Confounder>,
     /// Notes on the drug.
     pub notes: Vec<String>,
+}
+
+/// A finding on a drug.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DrugFinding {
+    /// "events".
+    pub kind: String,
+    /// Gene or other name.
+    pub name: String,
+    /// Features that carry the same signal.
+    pub members: Vec<String>,
+    /// Whether it is a target of the drug.
+    pub is_target: bool,
+    /// Indices in [`Report::mechanisms`] to which its gene belongs.
+    pub mechanisms: Vec<usize>,
+    /// What supports it: "data and model", "data", "model".
+    pub support: String,
+    /// The direction of carriers or of higher values.
+    pub direction: Direction,
+    /// The effect, in the unit of the response.
+    pub effect: Option<f64>,
+    /// The number of carriers; `None` for real numbers.
+    pub carriers: Option<usize>,
+    /// The p value.
+    pub p: Option<f64>,
+    /// The false discovery rate among the drug's tests.
+    pub q: Option<f64>,
+    /// "yes", "no", or empty without a test in another study.
+    pub replicated: String,
+}
+
+/// Responses of groups of cell lines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResponseStrip {
+    /// "BCR-ABL_mut".
+    pub title: String,
+    /// The groups, one row each.
+    pub groups: Vec<StripGroup>,
+    /// A note; may be empty.
+    pub note: String,
+}
+
+/// One group of cell lines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StripGroup {
+    /// "carriers, leukaemia (5)".
+    pub label: String,
+    /// Whether the group carries the feature.
+    pub carries: bool,
+    /// The measured responses.
+    pub measured: Vec<f64>,
+    /// The model's predictions for the same cell lines; empty without a model.
+    pub predicted: Vec<f64>,
+}
+
+/// Effects and p values of a drug's associations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Volcano {
+    /// Effect, −log10 p, and the name if the point has a label.
+    pub points: Vec<(f64, f64, String)>,
+    /// −log10 of the largest p value whose false discovery rate is at most the level; `None` if none is.
+    pub threshold: Option<f64>,
+    /// A note; may be empty.
+    pub note: String,
 }
 
 /// The accuracy of predictions for a drug.

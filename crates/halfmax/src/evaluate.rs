@@ -189,6 +189,7 @@ impl Evaluated {
         let loaded = &prepared.loaded;
         let mut reporting = Reporting::new(config, &manifest, loaded)?;
         reporting.add_evaluation(&self.evaluation, self.ceiling.as_ref());
+        let associate = config.associate.clone().unwrap_or_default();
         if let Some(params) = &config.explain {
             let specs = config.specs(&state.trials.log)?;
             let named = |name: &String| specs.iter().find(|spec| spec.name == *name);
@@ -211,7 +212,13 @@ impl Evaluated {
                     }
                 } else {
                     progress.phase("explaining");
-                    match ModelExplanation::new(model, loaded, params, Seed::new(config.seed), progress) {
+                    match ModelExplanation::new(
+                        model,
+                        loaded,
+                        (params, &associate),
+                        Seed::new(config.seed),
+                        progress,
+                    ) {
                         Ok(explained) => all.push(explained),
                         Err(error) => unexplained(error, progress)?,
                     }

@@ -19,7 +19,7 @@ use crate::values::EndValue;
 pub struct ExplainArgs {
     /// The model file, in the folder of the run that trained the model. The config.toml in this folder names the training data.
     model: PathBuf,
-    /// The HTML report to write. halfmax writes importance.parquet and mechanisms.parquet into the same folder.
+    /// The HTML report to write. halfmax writes importance.parquet, mechanisms.parquet and findings.parquet into the same folder.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A TOML catalogue of mechanisms, which replaces the catalogue of halfmax.
@@ -49,7 +49,8 @@ const MOST_CELLS: usize = 50;
 /// `halfmax explain`.
 pub fn explain(args: &ExplainArgs, global: &Global, terminal: Terminal) -> Result<()> {
     args.check_out()?;
-    let outputs = ["importance.parquet", "mechanisms.parquet"].map(|name| args.out.with_file_name(name));
+    let outputs = ["importance.parquet", "mechanisms.parquet", "findings.parquet"]
+        .map(|name| args.out.with_file_name(name));
     let lists = args.cells.iter().chain(&args.gene_sets).map(PathBuf::as_path);
     let inputs: Vec<&Path> = lists.chain(args.mechanisms.as_deref()).chain([args.model.as_path()]).collect();
     for path in [&args.out].into_iter().chain(&outputs) {

@@ -16,6 +16,7 @@ mod raster;
 mod regions;
 mod scale;
 mod strip;
+mod volcano;
 
 pub(crate) use boxes::BoxScale;
 pub(crate) use contour::{ContourAxes, contour_chart};
@@ -29,6 +30,7 @@ pub(crate) use plate::{plate_chart, plate_range, plate_size};
 pub(crate) use raster::raster_chart;
 pub(crate) use scale::Scale;
 pub(crate) use strip::{SpreadScale, dot_strip, performance_strip, share_bar};
+pub(crate) use volcano::{response_strip, volcano_chart};
 
 use crate::html::Html;
 

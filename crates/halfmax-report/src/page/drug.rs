@@ -1,7 +1,7 @@
 //! A drug's page.
 
 use super::{Detail, close_page, facts, open_detail};
-use crate::chart::SpreadScale;
+use crate::chart::{SpreadScale, response_strip, volcano_chart};
 use crate::context::{Context, named};
 use crate::data::{Confounder, Drug, DrugMechanism, DrugPerformance, Feature};
 use crate::html::Html;
@@ -24,6 +24,7 @@ pub(super) fn write(html: &mut Html, context: &Context<'_>, index: usize) {
     );
     known(html, drug);
     html.paragraphs(&drug.notes);
+    findings(html, context, drug);
     features(html, &drug.features);
     mechanisms(html, context, &drug.mechanisms);
     confounders(html, &drug.confounders);
@@ -48,6 +49,71 @@ fn performance(performance: &DrugPerformance) -> Vec<(&'static str, String)> {
         ("RMSE", fixed(performance.rmse, 2)),
     ];
     values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn findings(html: &mut Html, context: &Context<'_>, drug: &Drug) {
+    if drug.findings.is_empty() && drug.sentences.is_empty() {
+        return;
+    }
+    html.raw("<h3>What is known</h3>");
+    if !drug.sentences.is_empty() {
+        html.raw("<ol>");
+        for sentence in &drug.sentences {
+            html.raw("<li>").text(sentence);
+        }
+        html.raw("</ol>");
+    }
+    if !drug.volcano.points.is_empty() {
+        html.raw("<figure>");
+        volcano_chart(html, &drug.volcano, context.response());
+        html.raw("</figure><p class=note>").text(&drug.volcano.note).raw("</p>");
+    }
+    for strip in &drug.strips {
+        html.raw("<h4>").text(named(&strip.title)).raw("</h4><figure>");
+        response_strip(html, strip);
+        html.raw("</figure><p class=note>").text(&strip.note).raw("</p>");
+    }
+    if drug.findings.is_empty() {
+        return;
+    }
+    let columns = [
+        table::numbers("rank"),
+        table::words("finding"),
+        table::words("kind"),
+        table::words("same signal"),
+        table::words("supported by"),
+        table::words("goes with"),
+        table::numbers("effect"),
+        table::numbers("carriers"),
+        table::numbers("p"),
+        table::numbers("q"),
+        table::words("replicated"),
+        table::words("mechanisms"),
+    ];
+    table::open(html, None, "Findings, the strongest evidence first", &columns);
+    for (at, finding) in drug.findings.iter().enumerate() {
+        html.raw("<tr><td>").whole(at + 1).raw("<th scope=row>").text(named(&finding.name));
+        if finding.is_target {
+            html.raw(" (target)");
+        }
+        html.raw("<td>").text(&finding.kind);
+        table::text(html, &finding.members.join(", "));
+        table::text(html, &finding.support);
+        mark::direction(html, finding.direction);
+        table::number(html, signed(finding.effect, 2));
+        table::number(html, finding.carriers.map(count));
+        table::number(html, probability(finding.p));
+        table::number(html, probability(finding.q));
+        table::text(html, &finding.replicated);
+        html.raw("<td>");
+        for (at, mechanism) in finding.mechanisms.iter().enumerate() {
+            if at > 0 {
+                html.raw(", ");
+            }
+            context.mechanism_link(html, *mechanism);
+        }
+    }
+    table::close(html);
 }
 
 fn features(html: &mut Html, features: &[Feature]) {

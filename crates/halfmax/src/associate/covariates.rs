@@ -7,6 +7,8 @@ use super::AssociateParams;
 
 /// The grouping of cell lines by tissue.
 const TISSUE: &str = "tissue";
+/// With at least this many drugs, their mean says how sensitive a cell line is in general.
+const MANY_DRUGS: usize = 20;
 /// Names of features that are covariates unless the configuration says otherwise, in lower case without punctuation.
 const USUAL: [&str; 14] = [
     "msi",
@@ -37,11 +39,12 @@ pub(super) fn of(
     for name in &names {
         covariates = add(covariates, name, table, &responses.cells)?;
     }
-    if params.general_sensitivity {
-        if responses.partners.len() < 3 {
+    let drugs = responses.partners.len();
+    if params.general_sensitivity.unwrap_or(drugs >= MANY_DRUGS) {
+        if drugs < 3 {
             return Err(Error::config(format!(
                 "associate.general_sensitivity: the screen has {} drugs, expected at least 3",
-                responses.partners.len()
+                drugs
             ))
             .with_help("remove the key: general sensitivity is the mean response to the other drugs"));
         }

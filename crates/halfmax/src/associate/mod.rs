@@ -1,6 +1,7 @@
 //! Associations of features of cell lines with responses, as evidence beside a model.
 
 mod covariates;
+mod evidence;
 mod params;
 mod scores;
 mod tables;
@@ -17,11 +18,13 @@ use rayon::prelude::*;
 
 use crate::config::Config;
 use crate::provenance::{Manifest, write_json, write_provenance};
+use crate::report::Reporting;
 use crate::sensitive::{Remedy, sensitive_end};
 
+pub use evidence::{FINDINGS, Finding, FindingMember, Support};
 pub use halfmax_association::Covariates;
 pub use params::AssociateParams;
-pub use tables::{AssociationSummary, write_associations};
+pub use tables::{AssociationSummary, write_associations, write_findings};
 
 /// The kind of the scores of mechanisms and gene sets among the features.
 pub const MECHANISM: &str = "mechanism";
@@ -160,7 +163,6 @@ impl Associations {
         loaded: &Loaded,
         catalogue: &Mechanisms,
         params: &AssociateParams,
-        seed: Seed,
         progress: &dyn Progress,
     ) -> Result<Self> {
         params.check()?;
@@ -200,7 +202,12 @@ impl Associations {
         let rates = TestRates::new(&tests);
         let names = names(screen, &responses);
         note_untested(&tests, &names, progress);
-        let selection = SelectionOptions { level: params.level, ..SelectionOptions::default() };
+        let selection = SelectionOptions {
+            level: params.level,
+            most: FINDINGS,
+            fill: true,
+            ..SelectionOptions::default()
+        };
         progress.phase("selecting associations");
         let selected = select(&responses, &features, &covariates, &tests, &selection);
         let mut found = Self {
@@ -219,8 +226,6 @@ impl Associations {
             upwards,
         };
         found.replication = found.replicate(loaded, &options, catalogue, progress)?;
-        progress.phase("permuting");
-        found.look_closer(seed.derive(PERMUTATIONS), progress)?;
         Ok(found)
     }
 
@@ -264,8 +269,13 @@ impl Associations {
         Ok(Some(Replication { tests, partner, joint }))
     }
 
-    /// Permutations, tissues and pairs of the strongest associations.
-    fn look_closer(&mut self, seed: Seed, progress: &dyn Progress) -> Result<()> {
+    /// Looks at the strongest associations by permutation, by tissue and in pairs.
+    ///
+    /// # Errors
+    /// If the user stopped it.
+    pub fn look_closer(&mut self, seed: Seed, progress: &dyn Progress) -> Result<()> {
+        progress.phase("permuting");
+        let seed = seed.derive(PERMUTATIONS);
         let detail = Detail::new(&self.responses, &self.features, &self.covariates);
         let min_carriers = self.params.min_carriers;
         let one = |partner: usize| -> Result<(Vec<StrongAssociation>, Vec<PairTest>)> {
@@ -395,9 +405,14 @@ pub fn associate_into(
 ) -> Result<AssociationSummary> {
     let params = config.associate.clone().unwrap_or_default();
     let catalogue = config.explain.clone().unwrap_or_default().catalogue()?;
-    let found = Associations::new(loaded, &catalogue, &params, Seed::new(config.seed), progress)?;
+    let mut found = Associations::new(loaded, &catalogue, &params, progress)?;
+    found.look_closer(Seed::new(config.seed), progress)?;
     let summary = write_associations(&found, folder)?;
     write_json(folder, "associations.json", &summary)?;
-    write_provenance(folder, config, &Manifest::new("associate", config, &loaded.inputs))?;
+    let manifest = Manifest::new("associate", config, &loaded.inputs);
+    let mut reporting = Reporting::new(config, &manifest, loaded)?;
+    reporting.add_findings(&found, &found.findings(None), &catalogue);
+    folder.write("report.html", reporting.html().as_bytes())?;
+    write_provenance(folder, config, &manifest)?;
     Ok(summary)
 }

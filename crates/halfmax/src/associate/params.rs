@@ -12,8 +12,10 @@ pub struct AssociateParams {
     /// that it is microsatellite instability, a growth medium or property, or a batch. An empty list adjusts for nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covariates: Option<Vec<String>>,
-    /// Whether the linear models also adjust for general sensitivity: the mean response of a cell line to the other drugs. Default: false.
-    pub general_sensitivity: bool,
+    /// Whether the linear models also adjust for general sensitivity: the mean response of a cell line to the other drugs. Default: true for
+    /// screens of 20 drugs or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub general_sensitivity: Option<bool>,
     /// Only cell lines of these tissues. Default: all.
     pub tissues: Vec<String>,
     /// Kinds of features that are not tested. Default: none.
@@ -37,7 +39,7 @@ impl Default for AssociateParams {
     fn default() -> Self {
         Self {
             covariates: None,
-            general_sensitivity: false,
+            general_sensitivity: None,
             tissues: Vec::new(),
             leave_out: Vec::new(),
             min_carriers: 3,

@@ -1,15 +1,14 @@
 //! The tables of associations.
 
 use std::fmt;
+use std::path::Path;
 
-use halfmax_association::{
-    CategoryTest, PairTest, Selected, Test, TestState, WithinTissue, benjamini_hochberg,
-};
+use halfmax_association::{CategoryTest, PairTest, Test, TestState, WithinTissue, benjamini_hochberg};
 use halfmax_core::Result;
 use halfmax_data::{OutputColumn, RunFolder, TableWriter};
 use serde::Serialize;
 
-use super::{Associations, StrongAssociation, TestRates};
+use super::{Associations, Finding, FindingMember, StrongAssociation, Support, TestRates};
 use crate::explain::direction;
 
 /// What was tested and found.
@@ -78,18 +77,21 @@ pub fn write_associations(found: &Associations, folder: &RunFolder) -> Result<As
     }
     associations.finish()?;
     write_categories(found, folder)?;
-    write_findings(found, folder)?;
+    let all: Vec<Vec<Finding>> = found
+        .findings(None)
+        .into_iter()
+        .map(|own| own.into_iter().filter(|one| one.support != Support::Neither).collect())
+        .collect();
+    write_findings(&[("", found, &all)], &folder.path("findings.parquet"))?.finish()?;
     write_tissues(found, folder)?;
     write_pairs(found, folder)?;
     let tests = found.tests.iter().filter(|(_, _, test)| test.state == TestState::Tested).count();
     let rates = &found.rates;
     let is_found = |feature: usize, partner: usize| rates.of_all(feature, partner) <= found.params.level;
     let findings = || {
-        found
-            .selected
-            .iter()
-            .enumerate()
-            .flat_map(|(partner, all)| all.iter().map(move |one| (one.lead, partner)))
+        found.selected.iter().enumerate().flat_map(|(partner, all)| {
+            all.iter().filter(|one| one.is_significant).map(move |one| (one.lead, partner))
+        })
     };
     let replicated = || findings().filter(|(row, partner)| found.replicated(*row, *partner) == "yes").count();
     Ok(AssociationSummary {
@@ -215,57 +217,56 @@ fn write_categories(found: &Associations, folder: &RunFolder) -> Result<()> {
     table.finish()
 }
 
-fn write_findings(found: &Associations, folder: &RunFolder) -> Result<()> {
-    let features = found.features.features();
-    let all: Vec<(usize, u32, &Selected)> = found
-        .selected
-        .iter()
-        .enumerate()
-        .flat_map(|(partner, own)| own.iter().zip(1..).map(move |(one, rank)| (partner, rank, one)))
-        .collect();
-    let members: Vec<String> = all
-        .iter()
-        .map(|(_, _, one)| {
-            let names = one.members.iter().map(|member| {
-                let sign = if member.correlation < 0.0 { "-" } else { "" };
-                format!("{sign}{}", features[member.feature].name)
-            });
-            names.collect::<Vec<_>>().join(" ")
-        })
-        .collect();
-    let numbers = |of: &dyn Fn(usize, &Selected) -> f64| -> Vec<f64> {
-        all.iter().map(|(partner, _, one)| of(*partner, one)).collect()
-    };
-    let texts = |of: &dyn Fn(usize, &Selected) -> &'static str| -> Vec<&str> {
-        all.iter().map(|(partner, _, one)| of(*partner, one)).collect()
-    };
-    let drugs: Vec<&str> = all.iter().map(|(partner, _, _)| found.names[*partner].as_str()).collect();
-    let kinds: Vec<&str> = all.iter().map(|(_, _, one)| features[one.lead].kind.as_str()).collect();
-    let names: Vec<&str> = all.iter().map(|(_, _, one)| features[one.lead].name.as_str()).collect();
-    let members: Vec<&str> = members.iter().map(String::as_str).collect();
-    let mut table = TableWriter::create(folder.path("findings.parquet"))?;
-    table.write(&[
-        ("drug", OutputColumn::Text(&drugs)),
-        ("evidence_rank", OutputColumn::U32(&all.iter().map(|(_, rank, _)| *rank).collect::<Vec<_>>())),
-        ("feature_kind", OutputColumn::Text(&kinds)),
-        ("finding", OutputColumn::Text(&names)),
-        ("members", OutputColumn::Text(&members)),
-        ("direction", OutputColumn::Text(&texts(&|_, one| direction(found.upwards * one.effect)))),
-        ("effect", OutputColumn::F64(&numbers(&|_, one| one.effect))),
-        (
-            "carriers",
-            OutputColumn::F64(&numbers(&|partner, one| {
-                let has = features[one.lead].form.has_carriers();
-                if has { f64::from(found.tests.get(one.lead, partner).carriers) } else { f64::NAN }
-            })),
-        ),
-        ("p", OutputColumn::F64(&numbers(&|partner, one| found.tests.get(one.lead, partner).p))),
-        ("q", OutputColumn::F64(&numbers(&|partner, one| found.rates.of_partner(one.lead, partner)))),
-        ("conditional_p", OutputColumn::F64(&numbers(&|_, one| one.p))),
-        ("adjusted_p", OutputColumn::F64(&numbers(&|_, one| one.adjusted_p))),
-        ("replicated", OutputColumn::Text(&texts(&|partner, one| found.replicated(one.lead, partner)))),
-    ])?;
-    table.finish()
+/// Writes `findings.parquet`: the findings of each drug, for each model; the name of the model is empty without one.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_findings(models: &[(&str, &Associations, &[Vec<Finding>])], path: &Path) -> Result<TableWriter> {
+    let mut table = TableWriter::create(path)?;
+    for (model, associations, all) in models {
+        let rows: Vec<(&str, u32, &Finding)> = associations
+            .names
+            .iter()
+            .zip(*all)
+            .flat_map(|(drug, own)| own.iter().zip(1..).map(|(one, rank)| (drug.as_str(), rank, one)))
+            .collect();
+        let members: Vec<String> = rows.iter().map(|(_, _, one)| members(one)).collect();
+        let text = |of: &dyn Fn(&Finding) -> &'static str| -> Vec<&str> {
+            rows.iter().map(|(_, _, one)| of(one)).collect()
+        };
+        let numbers =
+            |of: &dyn Fn(&Finding) -> f64| -> Vec<f64> { rows.iter().map(|(_, _, one)| of(one)).collect() };
+        let maybe =
+            |of: &dyn Fn(&Finding) -> Option<u32>| numbers(&|one| of(one).map_or(f64::NAN, f64::from));
+        table.write(&[
+            ("model", OutputColumn::Text(&vec![*model; rows.len()])),
+            ("drug", OutputColumn::Text(&rows.iter().map(|row| row.0).collect::<Vec<_>>())),
+            ("evidence_rank", OutputColumn::U32(&rows.iter().map(|row| row.1).collect::<Vec<_>>())),
+            (
+                "feature_kind",
+                OutputColumn::Text(&rows.iter().map(|row| row.2.kind.as_str()).collect::<Vec<_>>()),
+            ),
+            ("finding", OutputColumn::Text(&rows.iter().map(|row| row.2.name.as_str()).collect::<Vec<_>>())),
+            ("members", OutputColumn::Text(&members.iter().map(String::as_str).collect::<Vec<_>>())),
+            ("support", OutputColumn::Text(&text(&|one| one.support.name()))),
+            ("direction", OutputColumn::Text(&text(&|one| direction(one.direction)))),
+            ("effect", OutputColumn::F64(&numbers(&|one| one.effect))),
+            ("carriers", OutputColumn::F64(&maybe(&|one| one.carriers))),
+            ("p", OutputColumn::F64(&numbers(&|one| one.p))),
+            ("q", OutputColumn::F64(&numbers(&|one| one.q))),
+            ("adjusted_p", OutputColumn::F64(&numbers(&|one| one.adjusted_p))),
+            ("replicated", OutputColumn::Text(&text(&|one| one.replicated))),
+            ("contribution_rank", OutputColumn::F64(&maybe(&|one| one.contribution_rank))),
+            ("association_rank", OutputColumn::F64(&maybe(&|one| one.association_rank))),
+        ])?;
+    }
+    Ok(table)
+}
+
+/// The members of a finding in a text: names, with a minus if a member falls where the finding rises.
+fn members(finding: &Finding) -> String {
+    let name = |own: &FindingMember| format!("{}{}", if own.is_opposite { "-" } else { "" }, own.name);
+    finding.members.iter().map(name).collect::<Vec<_>>().join(" ")
 }
 
 fn write_tissues(found: &Associations, folder: &RunFolder) -> Result<()> {

@@ -14,6 +14,7 @@ use halfmax_explain::{
 };
 use halfmax_mechanisms::{DrugClass, Mechanism, Mechanisms};
 
+use crate::associate::{AssociateParams, Associations, Finding};
 use crate::config::Config;
 use crate::report::{Reporting, SampleTables};
 use crate::sensitive::{Remedy, sensitive_end};
@@ -51,7 +52,8 @@ impl ExplainRequest<'_> {
         let cells = positions_of(&params.cell_lines, screen.table(0))?;
         progress.phase("explaining");
         let seed = Seed::new(config.seed);
-        let explained = ModelExplanation::new((name, model), loaded, &params, seed, progress)?;
+        let associate = config.associate.clone().unwrap_or_default();
+        let explained = ModelExplanation::new((name, model), loaded, (&params, &associate), seed, progress)?;
         if let Some(note) = explained.without_genes(model.space(0)) {
             progress.note(&note);
         }
@@ -133,6 +135,10 @@ pub struct ModelExplanation {
     pub rates: Rates,
     /// 1 if a higher response means resistance, −1 if it means that the drug or the combination works.
     pub upwards: f64,
+    /// The associations in the data; `None` if nothing can be tested.
+    pub associations: Option<Associations>,
+    /// For each drug of the associations, what is known: associations and contributions, the strongest evidence first.
+    pub findings: Vec<Vec<Finding>>,
     /// The rise of the error when groups of features are exchanged. Groups are kinds of features, and mechanisms if the family gives no
     /// contributions.
     pub groups: Vec<(String, PermutationImportance)>,
@@ -175,7 +181,7 @@ impl ModelExplanation {
     pub fn new(
         model: (&str, &dyn FittedModel),
         loaded: &Loaded,
-        params: &ExplainParams,
+        (params, associate): (&ExplainParams, &AssociateParams),
         seed: Seed,
         progress: &dyn Progress,
     ) -> Result<Self> {
@@ -192,6 +198,7 @@ impl ModelExplanation {
             .iter()
             .map(|partner| classes_of(&catalogue, screen.table(1), partner))
             .collect();
+        let associate = Associations::new(loaded, &catalogue, associate, progress);
         let names = question.partners.iter().map(|partner| question.name_of(partner)).collect();
         let mut found = None;
         let mut sets = Vec::new();
@@ -222,6 +229,12 @@ impl ModelExplanation {
         .unzip();
         let rises = permutation_importance(fitted, screen, &members, REPETITIONS, seed.derive(GROUPS))?;
         let groups = names_of_groups.into_iter().zip(rises).collect();
+        let associations =
+            associate.map_or_else(|error| untested(error, progress), |found| Ok(Some(found)))?;
+        let names: Vec<String> = names;
+        let findings = associations
+            .as_ref()
+            .map(|own| own.findings(found.as_ref().map(|found| (found, names.as_slice()))));
         Ok(Self {
             model: name.to_owned(),
             catalogue,
@@ -232,6 +245,8 @@ impl ModelExplanation {
             found,
             rates,
             upwards,
+            findings: findings.unwrap_or_default(),
+            associations,
             groups,
         })
     }
@@ -284,6 +299,15 @@ impl Rates {
             self_contained: rates(&|one| one.self_contained),
         }
     }
+}
+
+/// Continues without associations that cannot be tested.
+fn untested(error: Error, progress: &dyn Progress) -> Result<Option<Associations>> {
+    if error.kind() == ErrorKind::Interrupted {
+        return Err(error);
+    }
+    progress.note(&format!("associations are not tested: {error}"));
+    Ok(None)
 }
 
 /// The classes of the drugs of a partner.

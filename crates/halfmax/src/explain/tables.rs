@@ -1,4 +1,4 @@
-//! The tables of an explanation: `importance.parquet` and `mechanisms.parquet`.
+//! The tables of an explanation: `importance.parquet`, `mechanisms.parquet` and `findings.parquet`.
 
 use std::path::Path;
 
@@ -6,9 +6,10 @@ use halfmax_core::Result;
 use halfmax_data::{OutputColumn, OutputSet, TableWriter};
 use halfmax_explain::{Explanation, Importance};
 
+use crate::associate::{Associations, Finding, write_findings};
 use crate::explain::ModelExplanation;
 
-/// Writes `importance.parquet` and `mechanisms.parquet` of one or more models into a folder. With a set of files, the tables join it.
+/// Writes `importance.parquet`, `mechanisms.parquet` and `findings.parquet` of one or more models into a folder. With a set of files, the tables join it.
 pub fn write_tables(folder: &Path, models: &[ModelExplanation], set: Option<&OutputSet>) -> Result<()> {
     let mut importance = TableWriter::create(folder.join("importance.parquet"))?;
     let mut mechanisms = TableWriter::create(folder.join("mechanisms.parquet"))?;
@@ -23,7 +24,17 @@ pub fn write_tables(folder: &Path, models: &[ModelExplanation], set: Option<&Out
     if models.iter().all(|model| model.found.is_none()) {
         importance.write(&importance_columns(&Rows::default()))?;
     }
-    for table in [importance, mechanisms] {
+    let associated: Vec<(&str, &Associations, &[Vec<Finding>])> = models
+        .iter()
+        .filter_map(|model| {
+            Some((model.model.as_str(), model.associations.as_ref()?, model.findings.as_slice()))
+        })
+        .collect();
+    let findings = match associated.is_empty() {
+        true => None,
+        false => Some(write_findings(&associated, &folder.join("findings.parquet"))?),
+    };
+    for table in [importance, mechanisms].into_iter().chain(findings) {
         match set {
             Some(set) => table.finish_into(set)?,
             None => table.finish()?,

@@ -29,6 +29,9 @@ impl Reporting<'_> {
         }
         self.report.mechanisms =
             (0..explained.catalogue.list.len()).map(|set| self.mechanism(explained, set)).collect();
+        if let Some(associations) = &explained.associations {
+            self.add_findings(associations, &explained.findings, &explained.catalogue);
+        }
         match &explained.found {
             Some(found) => {
                 self.report.heat_map = Some(self.heat_map(explained));
@@ -308,7 +311,7 @@ impl Reporting<'_> {
     }
 }
 
-fn direction(effect: f64) -> Direction {
+pub(super) fn direction(effect: f64) -> Direction {
     match effect.partial_cmp(&0.0) {
         Some(std::cmp::Ordering::Greater) => Direction::Resistance,
         Some(std::cmp::Ordering::Less) => Direction::Sensitivity,

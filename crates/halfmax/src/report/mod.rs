@@ -4,6 +4,7 @@ mod blocks;
 mod curves;
 mod evaluation;
 mod explanation;
+mod findings;
 mod learnt;
 mod quality;
 mod samples;
