@@ -429,8 +429,13 @@ fn scores() {
 fn explanations() {
     withstands(&Case::new(
         "explain boost/model.halfmax --out why.html --permutations 100",
-        &["why.html", "importance.parquet", "mechanisms.parquet"],
+        &["why.html", "importance.parquet", "mechanisms.parquet", "findings.parquet"],
     ));
+}
+
+#[test]
+fn associations() {
+    withstands(&Case::new("associate knn.toml --out run", &["run"]));
 }
 
 #[test]
@@ -465,6 +470,7 @@ fn a_closed_standard_output_is_the_same_for_every_command() {
         "synergy matrix.csv --out -",
         "synergy matrix.csv --out o.csv",
         "explain boost/model.halfmax --out why.html --permutations 100",
+        "associate knn.toml --out run",
         "export boost/model.halfmax --format lightgbm --out o.txt",
         "reproduce boost",
         "clean .",

@@ -1,5 +1,7 @@
 //! Which associations remain given the strongest: forward selection.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use crate::covariates::{Covariates, Terms};
@@ -12,8 +14,8 @@ use crate::significance::t_probability;
 /// How associations are selected, one given the others.
 #[derive(Clone, Copy, Debug)]
 pub struct SelectionOptions {
-    /// An association is significant if its p value, times the number of tested features of its kind, is at most this: the Bonferroni
-    /// bound, for each drug and kind of features.
+    /// An association is significant if its p value, times the number of tested features of its kind and the number of kinds, is at most
+    /// this: the Bonferroni bound for a drug, with the same share for each kind.
     pub level: f64,
     /// The largest number of findings of a partner.
     pub most: usize,
@@ -51,7 +53,7 @@ pub struct Selected {
     pub t: f64,
     /// Its two-sided probability.
     pub p: f64,
-    /// The probability times the number of tested features of the kind, at most 1.
+    /// The probability times the number of tested features of the kind and the number of kinds, at most 1.
     pub adjusted_p: f64,
     /// Whether `adjusted_p` is at most the level of the selection.
     pub is_significant: bool,
@@ -71,12 +73,12 @@ pub struct SelectedMember {
 /// Selects the associations of every partner, one given the others.
 ///
 /// Each step takes the feature with the smallest p value, given the covariates and the features taken before; p values count times
-/// the number of tested features of the same kind, so that 6,000 genes do not crowd out 300 events. It stops when the smallest is no
+/// the number of tested features of the same kind and the number of kinds, so that 6,000 genes do not crowd out 300 events. It stops when the smallest is no
 /// longer significant. The candidates are features with a small p value on their own, so an effect that only shows given another is
 /// not found. A missing value counts as the mean of its stratum.
 ///
-/// The levels of a category that is a covariate (tissue) are selected on their own, given the other covariates, and are one finding. It
-/// stands among the others by its p value.
+/// The levels of a category that is a covariate (tissue) are selected on their own, given the other covariates, and are one finding. Its
+/// members are the other significant levels, and features that mark the strongest level. It stands among the others by its p value.
 pub fn select(
     responses: &ResponseMatrix,
     features: &FeatureMatrix,
@@ -93,15 +95,20 @@ pub fn select(
         })
         .collect();
     let cells: Vec<usize> = (0..features.cells()).collect();
+    let alike = alike(features, &groups, options.correlation);
     let one = |partner: usize| {
         let counts = tested_of_kind(features, tests, partner);
         let all = candidates(features, tests, partner, options);
         let lists = groups.iter().map(|(of_group, terms)| {
             let own: Vec<usize> = all.iter().copied().filter(|row| of_group[*row]).collect();
             let design = design(responses, terms, &cells, partner);
-            let found = forward(&design, features, &own, &counts, options);
+            let mut found = forward(&design, features, &own, &counts, options);
             if own.iter().all(|row| features.features()[*row].form == Form::Level) {
-                return one_of_levels(found);
+                found = one_of_levels(found);
+                if let Some(first) = found.first_mut().filter(|first| first.is_significant) {
+                    let others = alike.get(&first.lead).map(Vec::as_slice).unwrap_or_default();
+                    first.members.extend(markers(&design, features, first.lead, others, &counts, options));
+                }
             }
             found
         });
@@ -122,6 +129,60 @@ fn one_of_levels(found: Vec<Selected>) -> Vec<Selected> {
         })
         .collect();
     vec![first]
+}
+
+/// For each level of a covariate, the features that may correlate with it in some of the cell lines: those that nearly do in all.
+fn alike(
+    features: &FeatureMatrix,
+    groups: &[(Vec<bool>, Terms)],
+    correlation: f64,
+) -> HashMap<usize, Vec<usize>> {
+    let of_levels = |group: &[bool]| {
+        let mut own = (0..features.len()).filter(|row| group[*row]).peekable();
+        own.peek().is_some() && own.all(|row| features.features()[row].form == Form::Level)
+    };
+    let mut pairs: Vec<(usize, &[bool])> = Vec::new();
+    for (group, _) in groups.iter().filter(|(group, _)| of_levels(group)) {
+        pairs.extend((0..features.len()).filter(|row| group[*row]).map(|row| (row, group.as_slice())));
+    }
+    pairs
+        .into_par_iter()
+        .map(|(level, group)| {
+            let near = |row: &usize| features.correlation(level, *row).abs() >= 0.7 * correlation;
+            (level, (0..features.len()).filter(|row| !group[*row]).filter(near).collect())
+        })
+        .collect()
+}
+
+/// Features that mark a level: they correlate with it, and are significant as long as it is not among the covariates.
+fn markers(
+    design: &Design,
+    features: &FeatureMatrix,
+    level: usize,
+    others: &[usize],
+    counts: &dyn Fn(usize) -> f64,
+    options: &SelectionOptions,
+) -> Vec<SelectedMember> {
+    let lead = column(features, level, design);
+    let whole = design.norm(&lead);
+    let df = design.df() as f64;
+    let mut found: Vec<SelectedMember> = others
+        .iter()
+        .filter_map(|feature| {
+            let feature = *feature;
+            let own = column(features, feature, design);
+            let square = design.norm(&own);
+            let correlation = design.product(&own, &lead) / (square * whole).sqrt();
+            if square <= 0.0 || correlation.abs() < options.correlation {
+                return None;
+            }
+            let t = t_statistic(design.product(&own, &design.residuals), square, design.square, df);
+            (t_probability(t, df) * counts(feature) <= options.level)
+                .then_some(SelectedMember { feature, correlation })
+        })
+        .collect();
+    found.sort_by(|a, b| b.correlation.abs().total_cmp(&a.correlation.abs()));
+    found
 }
 
 /// Joins lists of findings: the next is always the one with the smallest p value among the heads of the lists.
@@ -204,19 +265,21 @@ fn forward(
     found
 }
 
-/// The number of features of the same kind that were tested on a partner.
+/// The number of features of the same kind that were tested on a partner, times the number of kinds: the Bonferroni bound that gives each
+/// kind the same share of the level.
 fn tested_of_kind<'a>(
     features: &'a FeatureMatrix,
     tests: &Tests,
     partner: usize,
 ) -> impl Fn(usize) -> f64 + 'a {
-    let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
     for (row, feature) in features.features().iter().enumerate() {
         if tests.get(row, partner).state == TestState::Tested {
             *counts.entry(&feature.kind).or_default() += 1;
         }
     }
-    move |row| counts.get(features.features()[row].kind.as_str()).copied().unwrap_or(1) as f64
+    let kinds = counts.len().max(1);
+    move |row| (kinds * counts.get(features.features()[row].kind.as_str()).copied().unwrap_or(1)) as f64
 }
 
 fn candidates(
@@ -228,7 +291,7 @@ fn candidates(
     let mut own: Vec<usize> =
         (0..features.len()).filter(|row| tests.get(*row, partner).p <= options.candidates_below).collect();
     own.sort_by(|a, b| tests.get(*a, partner).p.total_cmp(&tests.get(*b, partner).p).then(a.cmp(b)));
-    let mut taken: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let mut taken: HashMap<&str, usize> = HashMap::new();
     own.retain(|row| {
         let taken = taken.entry(&features.features()[*row].kind).or_default();
         *taken += 1;

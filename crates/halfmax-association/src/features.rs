@@ -179,6 +179,20 @@ impl FeatureMatrix {
         self.values.ncols()
     }
 
+    /// The correlation of two features over the cell lines that have both; 0 if one does not vary there.
+    pub fn correlation(&self, a: usize, b: usize) -> f64 {
+        let (a, b) = (self.values.row(a), self.values.row(b));
+        let both = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
+        let mut sums = [0.0f64; 6];
+        for (a, b) in both {
+            let (a, b) = (f64::from(*a), f64::from(*b));
+            [1.0, a, b, a * a, b * b, a * b].iter().zip(&mut sums).for_each(|(value, sum)| *sum += value);
+        }
+        let [n, a, b, aa, bb, ab] = sums;
+        let norm = ((n * aa - a * a) * (n * bb - b * b)).sqrt();
+        if norm > 0.0 { (n * ab - a * b) / norm } else { 0.0 }
+    }
+
     /// The row of a feature.
     pub fn position(&self, kind: &str, name: &str) -> Option<usize> {
         self.features.iter().position(|feature| feature.kind == kind && feature.name == name)

@@ -1,9 +1,10 @@
 //! Any report can be rendered, and no text in it becomes markup.
 
 use halfmax_report::{
-    Calibration, Coverage, Density, Drug, DrugMechanism, DrugPerformance, Estimate, Feature, GroupImportance,
-    HeatCell, HeatGroup, HeatMap, HeatRow, Importance, Leaderboard, Mechanism, Metric, MetricRank,
-    ModelScores, Notes, Reference, Report, Sample, SampleDrug, Spread, render,
+    Calibration, Coverage, Density, Drug, DrugFinding, DrugMechanism, DrugPerformance, Estimate, Feature,
+    GroupImportance, HeatCell, HeatGroup, HeatMap, HeatRow, Importance, Leaderboard, Mechanism, Metric,
+    MetricRank, ModelScores, Notes, Reference, Report, ResponseStrip, Sample, SampleDrug, Spread, StripGroup,
+    Volcano, render,
 };
 use proptest::prelude::*;
 
@@ -48,9 +49,33 @@ fn drug(name: String, numbers: &[f64], index: usize) -> Drug {
         mechanisms: vec![DrugMechanism {
             mechanism: index,
             p: Some(at(1)),
-            genes: vec![name],
+            genes: vec![name.clone()],
             ..Default::default()
         }],
+        sentences: vec![name.clone()],
+        findings: vec![DrugFinding {
+            name: name.clone(),
+            members: vec![name.clone()],
+            mechanisms: vec![index],
+            effect: Some(at(2)),
+            p: Some(at(3)),
+            ..DrugFinding::default()
+        }],
+        strips: vec![ResponseStrip {
+            title: name.clone(),
+            groups: vec![StripGroup {
+                label: name.clone(),
+                measured: numbers.to_vec(),
+                predicted: numbers.to_vec(),
+                carries: true,
+            }],
+            note: name.clone(),
+        }],
+        volcano: Volcano {
+            points: vec![(at(0), at(1), name.clone()), (at(2), at(3), String::new())],
+            threshold: Some(at(4)),
+            note: name,
+        },
         ..Drug::default()
     }
 }

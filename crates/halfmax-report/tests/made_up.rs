@@ -150,6 +150,56 @@ fn drug(chance: &mut Chance, index: usize) -> Drug {
             Confounder { name: "general sensitivity".into(), before: Some(0.22), after: Some(0.01) },
         ],
         notes: vec!["All values on this page are made up.".into()],
+        sentences: vec![
+            "ABL1 carriers (n = 5) are 3.1 more sensitive than the others; the model says the same.".into(),
+            HOSTILE.into(),
+        ],
+        findings: (1..6).map(|rank| finding(chance, rank)).collect(),
+        strips: vec![strip(chance)],
+        volcano: Volcano {
+            points: (0..60)
+                .map(|at| {
+                    (
+                        chance.bell(),
+                        chance.between(0.0, 8.0),
+                        if at < 3 { format!("G{at}") } else { String::new() },
+                    )
+                })
+                .collect(),
+            threshold: Some(3.0),
+            note: "Made-up associations.".into(),
+        },
+    }
+}
+
+fn finding(chance: &mut Chance, rank: usize) -> DrugFinding {
+    DrugFinding {
+        kind: chance.pick(&KINDS).into(),
+        name: if rank == 2 { HOSTILE.into() } else { format!("{}-{rank}", chance.pick(&GENES)) },
+        members: (0..rank % 3).map(|_| chance.pick(&GENES).to_string()).collect(),
+        is_target: rank == 1,
+        mechanisms: vec![0, 9_999],
+        support: "data and model".into(),
+        direction: chance.direction(),
+        effect: Some(chance.bell()),
+        carriers: (rank % 2 == 1).then_some(7),
+        p: Some(chance.share().powi(4)),
+        q: (rank != 4).then(|| chance.share()),
+        replicated: "yes".into(),
+    }
+}
+
+fn strip(chance: &mut Chance) -> ResponseStrip {
+    let mut group = |label: &str, carries: bool, count: usize| StripGroup {
+        label: label.into(),
+        carries,
+        measured: (0..count).map(|_| chance.bell()).collect(),
+        predicted: if carries { vec![0.1, f64::NAN] } else { Vec::new() },
+    };
+    ResponseStrip {
+        title: HOSTILE.into(),
+        groups: vec![group("carriers (4)", true, 4), group("others (25)", false, 25)],
+        note: "Measured responses.".into(),
     }
 }
 

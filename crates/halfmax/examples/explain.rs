@@ -4,6 +4,7 @@
 
 use std::io::Write;
 
+use halfmax::associate::AssociateParams;
 use halfmax::core::Seed;
 use halfmax::explain::{ExplainParams, ModelExplanation, direction};
 use halfmax::prelude::*;
@@ -35,7 +36,13 @@ fn main() -> halfmax::Result<()> {
     let trained = train(&config, &screen, &RunState::in_memory(Vec::new()), &Silent)?;
     let params = ExplainParams { permutations: 200, ..ExplainParams::default() };
     let named = (trained.summary.name.as_str(), &*trained.model.fitted);
-    let explained = ModelExplanation::new(named, &screen.loaded, &params, Seed::new(config.seed), &Silent)?;
+    let explained = ModelExplanation::new(
+        named,
+        &screen.loaded,
+        (&params, &AssociateParams::default()),
+        Seed::new(config.seed),
+        &Silent,
+    )?;
 
     let mut text = String::from("Mechanisms that stand out for drugs which they concern (q < 0.05):\n");
     for (partner, drug) in explained.names.iter().enumerate() {

@@ -32,8 +32,15 @@ pub(crate) fn volcano_chart(html: &mut Html, volcano: &Volcano, unit: &str) {
         html.raw("<circle class=\"dot acc\" r=3.5 cx=").at(frame.left(*effect));
         html.raw(" cy=").at(frame.top(*y)).raw(" />");
     }
+    // A label that would cover an earlier one is left out; the table has the names.
+    let mut labels: Vec<(f64, f64)> = Vec::new();
     for (effect, y, name) in volcano.points.iter().filter(|point| !point.2.is_empty()) {
         let (x, is_right) = (frame.left(*effect), *effect > 0.0);
+        let top = frame.top(*y);
+        if labels.iter().any(|(left, other)| (other - top).abs() < 12.0 && (left - x).abs() < 110.0) {
+            continue;
+        }
+        labels.push((x, top));
         html.raw(if is_right { "<text class=end x=" } else { "<text class=start x=" });
         html.at(if is_right { x - 6.0 } else { x + 6.0 }).raw(" y=").at(frame.top(*y) + 4.0).raw(">");
         html.text(&clipped(name, 22)).raw("</text>");

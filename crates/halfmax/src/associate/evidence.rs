@@ -33,7 +33,7 @@ pub struct Finding {
     pub p: f64,
     /// The false discovery rate among the drug's tests; NaN if it was not tested.
     pub q: f64,
-    /// The p value given the findings before, times the number of features of its kind; NaN if only the model supports the finding.
+    /// The p value given the findings before, times the number of features of its kind and the number of kinds; NaN if only the model supports the finding.
     pub adjusted_p: f64,
     /// Whether the reference study shows the same; see [`Associations::replicated`].
     pub replicated: &'static str,
@@ -214,7 +214,7 @@ impl Associations {
                 continue;
             }
             let alike = found.iter_mut().find_map(|one| {
-                let r = self.correlation(one.feature?, row);
+                let r = self.features.correlation(one.feature?, row);
                 (r.abs() >= SAME_SIGNAL).then_some((one, r))
             });
             match alike {
@@ -293,20 +293,6 @@ impl Associations {
     fn member(&self, row: usize, is_opposite: bool) -> FindingMember {
         let feature = &self.features.features()[row];
         FindingMember { kind: feature.kind.clone(), name: feature.name.clone(), is_opposite }
-    }
-
-    /// The correlation of two features over the cell lines that have both.
-    fn correlation(&self, a: usize, b: usize) -> f64 {
-        let (a, b) = (self.features.values(a), self.features.values(b));
-        let both = a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
-        let mut sums = [0.0f64; 6];
-        for (a, b) in both {
-            let (a, b) = (f64::from(*a), f64::from(*b));
-            [1.0, a, b, a * a, b * b, a * b].iter().zip(&mut sums).for_each(|(value, sum)| *sum += value);
-        }
-        let [n, a, b, aa, bb, ab] = sums;
-        let norm = ((n * aa - a * a) * (n * bb - b * b)).sqrt();
-        if norm > 0.0 { (n * ab - a * b) / norm } else { 0.0 }
     }
 }
 

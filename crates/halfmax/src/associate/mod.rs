@@ -411,7 +411,7 @@ pub fn associate_into(
     write_json(folder, "associations.json", &summary)?;
     let manifest = Manifest::new("associate", config, &loaded.inputs);
     let mut reporting = Reporting::new(config, &manifest, loaded)?;
-    reporting.add_findings(&found, &found.findings(None), &catalogue);
+    reporting.add_findings(&found, &found.findings(None), &catalogue, false);
     folder.write("report.html", reporting.html().as_bytes())?;
     write_provenance(folder, config, &manifest)?;
     Ok(summary)

@@ -30,7 +30,8 @@ impl Reporting<'_> {
         self.report.mechanisms =
             (0..explained.catalogue.list.len()).map(|set| self.mechanism(explained, set)).collect();
         if let Some(associations) = &explained.associations {
-            self.add_findings(associations, &explained.findings, &explained.catalogue);
+            let has_model = explained.found.is_some();
+            self.add_findings(associations, &explained.findings, &explained.catalogue, has_model);
         }
         match &explained.found {
             Some(found) => {

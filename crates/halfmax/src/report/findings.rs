@@ -7,7 +7,7 @@ use halfmax_report::{DrugFinding, ResponseStrip, StripGroup, Volcano};
 
 use super::Reporting;
 use super::explanation::direction;
-use crate::associate::{Associations, Finding, Support};
+use crate::associate::{Associations, Finding, MECHANISM, Support};
 
 /// The findings that are told in sentences.
 const SENTENCES: usize = 6;
@@ -16,9 +16,11 @@ const STRIPS: usize = 2;
 /// The associations with a label in a volcano plot.
 const LABELS: usize = 5;
 /// The points of a volcano plot.
-const POINTS: usize = 150;
+const POINTS: usize = 80;
+/// The findings of the table.
+const ROWS: usize = 12;
 /// The members that are named.
-const MEMBERS: usize = 8;
+const MEMBERS: usize = 6;
 /// The cell lines that are drawn of a group.
 const DOTS: usize = 25;
 /// The tissues of carriers that are drawn apart.
@@ -31,13 +33,15 @@ impl Reporting<'_> {
         associations: &Associations,
         findings: &[Vec<Finding>],
         catalogue: &Mechanisms,
+        has_model: bool,
     ) {
+        let words = Words { catalogue, unit: self.report.response.clone(), has_model };
         let targets = self.labels("targets");
         for (partner, (name, own)) in associations.names.iter().zip(findings).enumerate() {
             let targets = targets_of(targets.get(name).map(String::as_str).unwrap_or_default());
             let supported: Vec<&Finding> = own.iter().filter(|one| one.support != Support::Neither).collect();
             let mut sentences: Vec<String> =
-                supported.iter().take(SENTENCES).map(|one| sentence(associations, one)).collect();
+                supported.iter().take(SENTENCES).map(|one| words.sentence(one)).collect();
             sentences.extend(absences(associations, partner, &supported, &targets));
             if supported.is_empty() {
                 let count = associations.responses.measured(partner).count();
@@ -46,7 +50,12 @@ impl Reporting<'_> {
                     format!("No feature stands out for this drug: neither in the data ({count} cell lines) nor in the model."),
                 );
             }
-            let rows = supported.iter().map(|one| row(one, catalogue, &targets)).collect();
+            let mut rows: Vec<DrugFinding> =
+                supported.iter().take(ROWS).map(|one| row(one, catalogue, &targets)).collect();
+            if self.report.mechanisms.is_empty() {
+                // The report has no pages of mechanisms to link to.
+                rows.iter_mut().for_each(|row| row.mechanisms.clear());
+            }
             let strips = supported
                 .iter()
                 .filter(|one| one.carriers.is_some() && one.support != Support::Model)
@@ -71,10 +80,11 @@ impl Reporting<'_> {
                     }
                 ),
                 "Findings are selected one after the other: the next is the feature with the smallest p value given the findings \
-                 before, times the number of features of its kind. Features that are no longer significant then, and that correlate \
+                 before, times the number of features of its kind and the number of kinds. Features that are no longer significant then, and that correlate \
                  with it, are listed as the same signal. Significant findings come first. After them, the features that the model \
                  relies on most and the associations that come next alternate.",
-                "An association does not prove a cause, and neither does a contribution to a prediction.",
+                "A drug's page has its first 12 findings; findings.parquet has up to 20. An association does not prove a cause, and neither \
+                 does a contribution to a prediction.",
             ],
         );
     }
@@ -113,7 +123,8 @@ impl Reporting<'_> {
                 push(format!("others, {name}"), false, measured(&|at| own(at) && !carries(at)));
             }
         }
-        push("all carriers".into(), true, measured(&|at| carries(at)));
+        let all = if is_tissue { finding.name.clone() } else { "all carriers".into() };
+        push(all, true, measured(&|at| carries(at)));
         push("all others".into(), false, measured(&|at| !carries(at)));
         groups.retain(|group: &StripGroup| !group.measured.is_empty());
         Some(ResponseStrip {
@@ -162,13 +173,17 @@ fn row(finding: &Finding, catalogue: &Mechanisms, targets: &[String]) -> DrugFin
     if finding.members.len() > MEMBERS {
         members.push(format!("{} more", finding.members.len() - MEMBERS));
     }
+    let in_words = |kind: &str, name: &str| {
+        let known = catalogue.list.iter().find(|own| kind == MECHANISM && own.id == name);
+        known.map_or(name, |own| own.name.as_str()).to_owned()
+    };
     DrugFinding {
         kind: finding.kind.clone(),
-        name: finding.name.clone(),
+        name: in_words(&finding.kind, &finding.name),
         members,
         is_target: genes.iter().any(|gene| targets.contains(gene)),
         mechanisms: (0..catalogue.list.len()).filter(|at| has(&catalogue.list[*at])).collect(),
-        support: in_words(finding.support).to_owned(),
+        support: support_in_words(finding.support).to_owned(),
         direction: direction(finding.direction),
         effect: known(finding.effect),
         carriers: finding.carriers.map(|count| count as usize),
@@ -178,7 +193,7 @@ fn row(finding: &Finding, catalogue: &Mechanisms, targets: &[String]) -> DrugFin
     }
 }
 
-const fn in_words(support: Support) -> &'static str {
+const fn support_in_words(support: Support) -> &'static str {
     match support {
         Support::Both => "data and model",
         Support::Data => "data",
@@ -187,64 +202,75 @@ const fn in_words(support: Support) -> &'static str {
     }
 }
 
-/// A finding as a biologist would write it.
-fn sentence(associations: &Associations, finding: &Finding) -> String {
-    let way = match finding.direction {
-        way if way > 0.0 => "more resistant",
-        way if way < 0.0 => "more sensitive",
-        _ => "no different",
-    };
-    let size = finding.effect.abs();
-    let name = &finding.name;
-    let mut text = match (finding.support, finding.carriers) {
-        (Support::Model, _) if !finding.effect.is_finite() || finding.q > associations.params.level => {
-            let goes = match finding.direction {
-                way if way > 0.0 => "resistance",
-                way if way < 0.0 => "sensitivity",
-                _ => "no clear direction",
-            };
-            format!(
-                "The model relies on {name} ({}), towards {goes}; the data alone do not show it",
-                finding.kind
-            )
-        }
-        (_, Some(carriers)) if finding.kind == "tissue" => {
-            format!("Cell lines of {name} (n = {carriers}) are {size:.1} {way} than the others")
-        }
-        (_, Some(carriers)) => {
-            format!("{} carriers (n = {carriers}) are {size:.1} {way} than the others", carried(name))
-        }
-        (_, None) if finding.kind == "mechanism" => {
-            format!(
-                "Cell lines with a higher score of the mechanism {name} are {size:.2} {way} per standard deviation"
-            )
-        }
-        (_, None) => format!(
-            "Cell lines with more {name} ({}) are {size:.2} {way} per standard deviation",
-            finding.kind
-        ),
-    };
-    if finding.p.is_finite() && finding.support != Support::Model {
-        text.push_str(&format!(" (p = {:.0e}, q = {:.0e})", finding.p, finding.q));
+/// What sentences on findings need to know.
+struct Words<'a> {
+    catalogue: &'a Mechanisms,
+    /// The unit of effects: "ln IC50".
+    unit: String,
+    has_model: bool,
+}
+
+impl Words<'_> {
+    /// The name of a feature; of a mechanism its name in words.
+    fn name<'a>(&'a self, kind: &str, name: &'a str) -> &'a str {
+        let known = self.catalogue.list.iter().find(|own| kind == MECHANISM && own.id == name);
+        known.map_or(name, |own| own.name.as_str())
     }
-    match finding.replicated {
-        "yes" => text.push_str("; replicated in the reference study"),
-        "no" => text.push_str("; not replicated in the reference study"),
-        _ => {}
+
+    /// A finding as a biologist would write it.
+    fn sentence(&self, finding: &Finding) -> String {
+        let (way, end) = match finding.direction {
+            way if way > 0.0 => ("more resistant", "resistance"),
+            way if way < 0.0 => ("more sensitive", "sensitivity"),
+            _ => ("no different", "no clear direction"),
+        };
+        let (size, unit) = (finding.effect.abs(), &self.unit);
+        let (kind, name) = (finding.kind.as_str(), self.name(&finding.kind, &finding.name));
+        let is_of_model = finding.support == Support::Model;
+        let mut text = match finding.carriers {
+            _ if is_of_model => {
+                format!("The model relies on {name} ({kind}), towards {end}; the data alone do not show it")
+            }
+            Some(carriers) if kind == "tissue" => {
+                format!("Cell lines of {name} (n = {carriers}) are {size:.1} {unit} {way} than the others")
+            }
+            Some(carriers) => {
+                let carried = carried(name);
+                format!("{carried} carriers (n = {carriers}) are {size:.1} {unit} {way} than the others")
+            }
+            None if kind == MECHANISM => {
+                format!(
+                    "Cell lines with more of the mechanism {name} are {size:.2} {unit} {way} per standard deviation"
+                )
+            }
+            None => format!(
+                "Cell lines with more {name} ({kind}) are {size:.2} {unit} {way} per standard deviation"
+            ),
+        };
+        if finding.p.is_finite() && !is_of_model {
+            text.push_str(&format!(" (p = {:.0e}, q = {:.0e})", finding.p, finding.q));
+        }
+        match finding.replicated {
+            "yes" => text.push_str("; replicated in the reference study"),
+            "no" => text.push_str("; not replicated in the reference study"),
+            _ => {}
+        }
+        match finding.support {
+            Support::Both => text.push_str("; the model says the same"),
+            Support::Data if self.has_model => text.push_str("; the model does not rely on it"),
+            _ => {}
+        }
+        if let [first, ..] = finding.members.as_slice() {
+            let first = self.name(&first.kind, &first.name);
+            text.push_str(&match finding.members.len() {
+                1 => format!(". {first} carries the same signal"),
+                2 => format!(". {first} and 1 more feature carry the same signal"),
+                more => format!(". {first} and {} more features carry the same signal", more - 1),
+            });
+        }
+        text.push('.');
+        text
     }
-    match finding.support {
-        Support::Both => text.push_str("; the model says the same"),
-        Support::Data => text.push_str("; the model does not rely on it"),
-        Support::Model | Support::Neither => {}
-    }
-    if let [first, ..] = finding.members.as_slice() {
-        text.push_str(&match finding.members.len() {
-            1 => format!(". {} carries the same signal", first.name),
-            more => format!(". {} and {} more features carry the same signal", first.name, more - 1),
-        });
-    }
-    text.push('.');
-    text
 }
 
 /// The gene of a mutation, or the name of another event.
