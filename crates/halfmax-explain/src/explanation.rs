@@ -105,7 +105,7 @@ pub struct Spreads {
 }
 
 /// The number of features per partner with a stored distribution.
-const SPREADS: usize = 25;
+const SPREADS: usize = 20;
 /// The number of partners per block of sums. It is fixed, so results do not depend on the number of threads.
 const BLOCK: usize = 4;
 
