@@ -18,7 +18,7 @@ import time
 import pypdfium2
 from playwright.sync_api import sync_playwright
 
-MOST_BYTES = 5_000_000
+MOST_BYTES = 6_000_000
 # With pictures of curves, dose matrices or plates.
 MOST_BYTES_OF_PICTURES = 10_000_000
 WIDTHS = {"phone": 400, "desktop": 1600}
