@@ -103,7 +103,7 @@ pub fn select(
             let own: Vec<usize> = all.iter().copied().filter(|row| of_group[*row]).collect();
             let design = design(responses, terms, &cells, partner);
             let mut found = forward(&design, features, &own, &counts, options);
-            if own.iter().all(|row| features.features()[*row].form == Form::Level) {
+            if is_of_levels(features, of_group) {
                 found = one_of_levels(found);
                 if let Some(first) = found.first_mut().filter(|first| first.is_significant) {
                     let others = alike.get(&first.lead).map(Vec::as_slice).unwrap_or_default();
@@ -131,18 +131,20 @@ fn one_of_levels(found: Vec<Selected>) -> Vec<Selected> {
     vec![first]
 }
 
+/// Whether a group has only levels of a category that is a covariate.
+fn is_of_levels(features: &FeatureMatrix, group: &[bool]) -> bool {
+    !group.iter().all(|is_in| *is_in)
+        && features.features().iter().zip(group).all(|(own, is_in)| !is_in || own.form == Form::Level)
+}
+
 /// For each level of a covariate, the features that may correlate with it in some of the cell lines: those that nearly do in all.
 fn alike(
     features: &FeatureMatrix,
     groups: &[(Vec<bool>, Terms)],
     correlation: f64,
 ) -> HashMap<usize, Vec<usize>> {
-    let of_levels = |group: &[bool]| {
-        let mut own = (0..features.len()).filter(|row| group[*row]).peekable();
-        own.peek().is_some() && own.all(|row| features.features()[row].form == Form::Level)
-    };
     let mut pairs: Vec<(usize, &[bool])> = Vec::new();
-    for (group, _) in groups.iter().filter(|(group, _)| of_levels(group)) {
+    for (group, _) in groups.iter().filter(|(group, _)| is_of_levels(features, group)) {
         pairs.extend((0..features.len()).filter(|row| group[*row]).map(|row| (row, group.as_slice())));
     }
     pairs

@@ -77,9 +77,7 @@ impl<'a> Detail<'a> {
 
     /// The covariates for a feature: without the feature itself.
     fn covariates_for(&self, feature: usize) -> Covariates {
-        let category = self.features.categories().iter().find(|own| own.levels.contains(&feature));
-        let name = category.map_or(&self.features.features()[feature].name, |category| &category.name);
-        self.covariates.without(name)
+        self.covariates.without(self.features.covariate_name(feature))
     }
 
     /// The cell lines with values of all these features.

@@ -179,6 +179,12 @@ impl FeatureMatrix {
         self.values.ncols()
     }
 
+    /// The name under which a feature can be a covariate: that of its category for a level, else its own.
+    pub(crate) fn covariate_name(&self, row: usize) -> &str {
+        let category = self.categories.iter().find(|category| category.levels.contains(&row));
+        category.map_or(&self.features[row].name, |category| &category.name)
+    }
+
     /// The correlation of two features over the cell lines that have both; 0 if one does not vary there.
     pub fn correlation(&self, a: usize, b: usize) -> f64 {
         let (a, b) = (self.values.row(a), self.values.row(b));

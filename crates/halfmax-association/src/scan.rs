@@ -242,10 +242,8 @@ pub(crate) fn by_covariates(
     covariates: &Covariates,
 ) -> Vec<(Vec<usize>, Covariates)> {
     let own_name = |row: usize| -> Option<String> {
-        let category = features.categories().iter().find(|category| category.levels.contains(&row));
-        let feature = &features.features()[row];
-        let name = category.map_or(&feature.name, |category| &category.name);
-        covariates.has(name).then(|| name.clone())
+        let name = features.covariate_name(row);
+        covariates.has(name).then(|| name.to_owned())
     };
     let mut found: Vec<(Option<String>, Vec<usize>)> = Vec::new();
     for row in 0..features.len() {
