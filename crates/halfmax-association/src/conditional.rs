@@ -27,6 +27,8 @@ pub struct SelectionOptions {
     pub most_candidates: usize,
     /// A feature joins an earlier finding only if its correlation with the finding's lead, without covariates, is at least this in size.
     pub correlation: f64,
+    /// The same for a candidate that is not significant on its own, such as a gene of an amplicon.
+    pub fellow: f64,
 }
 
 impl Default for SelectionOptions {
@@ -38,6 +40,7 @@ impl Default for SelectionOptions {
             candidates_below: 0.01,
             most_candidates: 500,
             correlation: 0.5,
+            fellow: 0.7,
         }
     }
 }
@@ -57,7 +60,8 @@ pub struct Selected {
     pub adjusted_p: f64,
     /// Whether `adjusted_p` is at most the level of the selection.
     pub is_significant: bool,
-    /// Features that were significant before the lead was selected, and are not given the lead.
+    /// Candidates that the lead explains: those that were significant before it was selected and are not given it, and others that correlate
+    /// strongly with it.
     pub members: Vec<SelectedMember>,
 }
 
@@ -86,12 +90,15 @@ pub fn select(
     tests: &Tests,
     options: &SelectionOptions,
 ) -> Vec<Vec<Selected>> {
-    let groups: Vec<(Vec<bool>, Terms)> = by_covariates(features, covariates)
+    let groups: Vec<Group> = by_covariates(features, covariates)
         .into_iter()
-        .map(|(rows, covariates)| {
-            let mut own = vec![false; features.len()];
-            rows.iter().for_each(|row| own[*row] = true);
-            (own, covariates.terms(features.cells()))
+        .map(|(own, rest)| {
+            let mut rows = vec![false; features.len()];
+            own.iter().for_each(|row| rows[*row] = true);
+            let is_covariate = rest.names().len() < covariates.names().len();
+            let of_levels =
+                is_covariate && own.iter().all(|row| features.features()[*row].form == Form::Level);
+            Group { rows, of_levels, terms: rest.terms(features.cells()) }
         })
         .collect();
     let cells: Vec<usize> = (0..features.cells()).collect();
@@ -99,11 +106,11 @@ pub fn select(
     let one = |partner: usize| {
         let counts = tested_of_kind(features, tests, partner);
         let all = candidates(features, tests, partner, options);
-        let lists = groups.iter().map(|(of_group, terms)| {
-            let own: Vec<usize> = all.iter().copied().filter(|row| of_group[*row]).collect();
-            let design = design(responses, terms, &cells, partner);
+        let lists = groups.iter().map(|group| {
+            let own: Vec<usize> = all.iter().copied().filter(|row| group.rows[*row]).collect();
+            let design = design(responses, &group.terms, &cells, partner);
             let mut found = forward(&design, features, &own, &counts, options);
-            if is_of_levels(features, of_group) {
+            if group.of_levels {
                 found = one_of_levels(found);
                 if let Some(first) = found.first_mut().filter(|first| first.is_significant) {
                     let others = alike.get(&first.lead).map(Vec::as_slice).unwrap_or_default();
@@ -115,6 +122,15 @@ pub fn select(
         merged(lists.collect(), options.most)
     };
     (0..responses.partners.len()).into_par_iter().map(one).collect()
+}
+
+/// Features that are tested with the same covariates.
+struct Group {
+    /// Whether each feature belongs to it.
+    rows: Vec<bool>,
+    /// Whether its features are the levels of a covariate.
+    of_levels: bool,
+    terms: Terms,
 }
 
 /// Levels of one category are one finding: the strongest with the other significant levels as members.
@@ -131,21 +147,11 @@ fn one_of_levels(found: Vec<Selected>) -> Vec<Selected> {
     vec![first]
 }
 
-/// Whether a group has only levels of a category that is a covariate.
-fn is_of_levels(features: &FeatureMatrix, group: &[bool]) -> bool {
-    !group.iter().all(|is_in| *is_in)
-        && features.features().iter().zip(group).all(|(own, is_in)| !is_in || own.form == Form::Level)
-}
-
 /// For each level of a covariate, the features that may correlate with it in some of the cell lines: those that nearly do in all.
-fn alike(
-    features: &FeatureMatrix,
-    groups: &[(Vec<bool>, Terms)],
-    correlation: f64,
-) -> HashMap<usize, Vec<usize>> {
+fn alike(features: &FeatureMatrix, groups: &[Group], correlation: f64) -> HashMap<usize, Vec<usize>> {
     let mut pairs: Vec<(usize, &[bool])> = Vec::new();
-    for (group, _) in groups.iter().filter(|(group, _)| is_of_levels(features, group)) {
-        pairs.extend((0..features.len()).filter(|row| group[*row]).map(|row| (row, group.as_slice())));
+    for Group { rows, .. } in groups.iter().filter(|group| group.of_levels) {
+        pairs.extend((0..features.len()).filter(|row| rows[*row]).map(|row| (row, rows.as_slice())));
     }
     pairs
         .into_par_iter()
@@ -243,13 +249,16 @@ fn forward(
         let mut members: Vec<(usize, f64)> = (0..own.len())
             .filter(|at| {
                 let lost = after[*at].is_nan() || after[*at] > options.level;
-                is_significant && state.free[*at] && before[*at] <= options.level && lost
+                is_significant && state.free[*at] && lost
             })
             .map(|at| {
                 let product = design.product(&columns[at], &columns[best]);
                 (at, product / (state.whole[at] * state.whole[best]).sqrt())
             })
-            .filter(|(_, correlation)| correlation.abs() >= options.correlation)
+            .filter(|(at, correlation)| {
+                let least = if before[*at] <= options.level { options.correlation } else { options.fellow };
+                correlation.abs() >= least
+            })
             .collect();
         members.iter().for_each(|(at, _)| state.free[*at] = false);
         members.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
