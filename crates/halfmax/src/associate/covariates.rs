@@ -43,8 +43,7 @@ pub(super) fn of(
     if params.general_sensitivity.unwrap_or(drugs >= MANY_DRUGS) {
         if drugs < 3 {
             return Err(Error::config(format!(
-                "associate.general_sensitivity: the screen has {} drugs, expected at least 3",
-                drugs
+                "associate.general_sensitivity: the screen has {drugs} drugs, expected at least 3"
             ))
             .with_help("remove the key: general sensitivity is the mean response to the other drugs"));
         }

@@ -27,8 +27,6 @@ pub struct Finding {
     pub effect: f64,
     /// The carriers among the measured cell lines; `None` for real numbers.
     pub carriers: Option<u32>,
-    /// The measured cell lines with a value of the feature; 0 if it was not tested.
-    pub cells: u32,
     /// The p value of the feature on its own; NaN if it was not tested.
     pub p: f64,
     /// The false discovery rate among the drug's tests; NaN if it was not tested.
@@ -39,8 +37,10 @@ pub struct Finding {
     pub replicated: &'static str,
     /// The rank of its p value among the drug's features.
     pub association_rank: Option<u32>,
-    /// The best adjusted rank of its contribution, or that of a member; `None` if the model does not use them.
+    /// The best rank of its contribution or that of a member, before or after adjustment; `None` if the model does not use them.
     pub contribution_rank: Option<u32>,
+    /// Whether that contribution has the opposite direction: then the model does not support the finding.
+    pub is_opposed: bool,
 }
 
 /// A feature that carries the signal of a finding.
@@ -85,9 +85,6 @@ pub const FINDINGS: usize = 20;
 const CONTRIBUTES: u32 = 20;
 /// A feature that only the model supports joins a finding with which it has at least this correlation.
 const SAME_SIGNAL: f64 = 0.7;
-/// The most members of a finding.
-const MEMBERS: usize = 30;
-
 /// A feature of the model: its kind, its name and its ranks.
 struct Contribution<'a> {
     kind: &'a str,
@@ -157,8 +154,8 @@ impl Associations {
         let order = self.strongest(partner, usize::MAX, |_| true);
         let mut rank_of = vec![None; self.features.len()];
         order.iter().zip(1..).for_each(|(row, rank)| rank_of[*row] = Some(rank));
-        let contributed: HashMap<usize, u32> =
-            contributions.iter().filter_map(|own| Some((own.feature?, own.rank))).collect();
+        let contributed: HashMap<usize, &Contribution> =
+            contributions.iter().filter_map(|own| Some((own.feature?, own))).collect();
         let selected = &self.selected[partner];
         let (significant, rest): (Vec<&Selected>, Vec<&Selected>) =
             selected.iter().partition(|own| own.is_significant);
@@ -220,19 +217,21 @@ impl Associations {
             match alike {
                 Some((one, r)) => {
                     one.contribution_rank = one.contribution_rank.into_iter().chain([own.rank]).min();
-                    if one.members.len() < MEMBERS {
-                        one.members.push(self.member(row, r < 0.0));
-                    }
+                    one.members.push(self.member(row, r < 0.0));
                 }
                 None => {
                     let mut next = self.tested(partner, row, rank_of);
                     next.support = if own.rank <= CONTRIBUTES { Support::Model } else { Support::Neither };
-                    if next.q <= self.params.level {
+                    next.contribution_rank = Some(own.rank);
+                    next.is_opposed = own.direction * next.direction < 0.0;
+                    if next.q.is_nan() || next.q > self.params.level {
+                        next.direction = own.direction;
+                        next.is_opposed = false;
+                    } else if !next.is_opposed && own.rank <= CONTRIBUTES {
                         next.support = Support::Both;
                     } else {
-                        next.direction = own.direction;
+                        next.support = Support::Data;
                     }
-                    next.contribution_rank = Some(own.rank);
                     return Some(next);
                 }
             }
@@ -245,25 +244,27 @@ impl Associations {
         partner: usize,
         own: &Selected,
         rank_of: &[Option<u32>],
-        contributed: &HashMap<usize, u32>,
+        contributed: &HashMap<usize, &Contribution>,
     ) -> Finding {
         let mut finding = self.tested(partner, own.lead, rank_of);
-        let rows = std::iter::once(own.lead).chain(own.members.iter().map(|member| member.feature));
-        finding.contribution_rank = rows.filter_map(|row| contributed.get(&row).copied()).min();
+        let members = own.members.iter().map(|member| (member.feature, member.correlation.signum()));
+        let best = std::iter::once((own.lead, 1.0))
+            .chain(members)
+            .filter_map(|(row, sign)| Some((contributed.get(&row)?, sign)))
+            .min_by_key(|(own, _)| own.rank);
+        finding.contribution_rank = best.map(|(own, _)| own.rank);
+        finding.is_opposed = best.is_some_and(|(own, sign)| own.direction * sign * finding.direction < 0.0);
         finding.adjusted_p = own.adjusted_p;
-        let contributes = finding.contribution_rank.is_some_and(|rank| rank <= CONTRIBUTES);
+        let ranks = finding.contribution_rank.is_some_and(|rank| rank <= CONTRIBUTES);
+        let contributes = ranks && !finding.is_opposed;
         finding.support = match (own.is_significant, contributes) {
             (true, true) => Support::Both,
             (true, false) => Support::Data,
             (false, true) => Support::Model,
             (false, false) => Support::Neither,
         };
-        finding.members = own
-            .members
-            .iter()
-            .take(MEMBERS)
-            .map(|member| self.member(member.feature, member.correlation < 0.0))
-            .collect();
+        finding.members =
+            own.members.iter().map(|member| self.member(member.feature, member.correlation < 0.0)).collect();
         finding
     }
 
@@ -280,13 +281,13 @@ impl Associations {
             direction: sign(self.upwards * test.effect),
             effect: test.effect,
             carriers: feature.form.has_carriers().then_some(test.carriers),
-            cells: self.tests.size(row, partner).0,
             p: test.p,
             q: self.rates.of_partner(row, partner),
             adjusted_p: f64::NAN,
             replicated: self.replicated(row, partner),
             association_rank: rank_of[row],
             contribution_rank: None,
+            is_opposed: false,
         }
     }
 
@@ -307,13 +308,13 @@ fn untested(own: &Contribution) -> Finding {
         direction: own.direction,
         effect: f64::NAN,
         carriers: None,
-        cells: 0,
         p: f64::NAN,
         q: f64::NAN,
         adjusted_p: f64::NAN,
         replicated: "",
         association_rank: None,
         contribution_rank: Some(own.rank),
+        is_opposed: false,
     }
 }
 

@@ -249,7 +249,16 @@ impl Associations {
             catalogue,
             leave_out,
         )?;
-        let covariates = covariates::of(table, &responses, &self.params, &halfmax_core::Silent)?;
+        // Two drugs cannot say how sensitive a cell line is in general.
+        let general_sensitivity = self.params.general_sensitivity.filter(|_| responses.partners.len() >= 3);
+        let params = AssociateParams { general_sensitivity, ..self.params.clone() };
+        let covariates = covariates::of(table, &responses, &params, &halfmax_core::Silent)?;
+        if covariates.names() != self.covariates.names() {
+            progress.warn(&format!(
+                "the reference study has other covariates: {}",
+                covariates.names().join(", ")
+            ));
+        }
         let tests = scan(&responses, &features, &covariates, options, progress)?;
         let partner: Vec<Option<usize>> =
             self.responses.partners.iter().map(|own| responses.partners.binary_search(own).ok()).collect();
@@ -407,11 +416,12 @@ pub fn associate_into(
     let catalogue = config.explain.clone().unwrap_or_default().catalogue()?;
     let mut found = Associations::new(loaded, &catalogue, &params, progress)?;
     found.look_closer(Seed::new(config.seed), progress)?;
-    let summary = write_associations(&found, folder)?;
+    let findings = found.findings(None);
+    let summary = write_associations(&found, &findings, folder)?;
     write_json(folder, "associations.json", &summary)?;
     let manifest = Manifest::new("associate", config, &loaded.inputs);
     let mut reporting = Reporting::new(config, &manifest, loaded)?;
-    reporting.add_findings(&found, &found.findings(None), &catalogue, false);
+    reporting.add_findings(&found, &findings, &catalogue, false);
     folder.write("report.html", reporting.html().as_bytes())?;
     write_provenance(folder, config, &manifest)?;
     Ok(summary)

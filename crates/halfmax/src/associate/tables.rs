@@ -66,7 +66,11 @@ impl fmt::Display for AssociationSummary {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write_associations(found: &Associations, folder: &RunFolder) -> Result<AssociationSummary> {
+pub fn write_associations(
+    found: &Associations,
+    findings: &[Vec<Finding>],
+    folder: &RunFolder,
+) -> Result<AssociationSummary> {
     let mut associations = TableWriter::create(folder.path("associations.parquet"))?;
     let mut rows = 0;
     for partner in 0..found.names.len() {
@@ -77,30 +81,29 @@ pub fn write_associations(found: &Associations, folder: &RunFolder) -> Result<As
     }
     associations.finish()?;
     write_categories(found, folder)?;
-    let all: Vec<Vec<Finding>> = found
-        .findings(None)
-        .into_iter()
-        .map(|own| own.into_iter().filter(|one| one.support != Support::Neither).collect())
-        .collect();
+    let shown = |own: &Vec<Finding>| -> Vec<Finding> {
+        own.iter().filter(|one| one.support != Support::Neither).cloned().collect()
+    };
+    let all: Vec<Vec<Finding>> = findings.iter().map(shown).collect();
     write_findings(&[("", found, &all)], &folder.path("findings.parquet"))?.finish()?;
     write_tissues(found, folder)?;
     write_pairs(found, folder)?;
     let tests = found.tests.iter().filter(|(_, _, test)| test.state == TestState::Tested).count();
     let rates = &found.rates;
     let is_found = |feature: usize, partner: usize| rates.of_all(feature, partner) <= found.params.level;
-    let findings = || {
+    let leads = || {
         found.selected.iter().enumerate().flat_map(|(partner, all)| {
             all.iter().filter(|one| one.is_significant).map(move |one| (one.lead, partner))
         })
     };
-    let replicated = || findings().filter(|(row, partner)| found.replicated(*row, *partner) == "yes").count();
+    let replicated = || leads().filter(|(row, partner)| found.replicated(*row, *partner) == "yes").count();
     Ok(AssociationSummary {
         drugs: found.names.len(),
         cell_lines: found.responses.cells.len(),
         features: found.features.len(),
         tests,
         found: found.tests.iter().filter(|(feature, partner, _)| is_found(*feature, *partner)).count(),
-        findings: findings().count(),
+        findings: leads().count(),
         replicated: found.replication.as_ref().map(|_| replicated()),
         rows,
         not_written: tests - rows,

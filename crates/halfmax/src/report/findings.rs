@@ -257,6 +257,7 @@ impl Words<'_> {
         }
         match finding.support {
             Support::Both => text.push_str("; the model says the same"),
+            Support::Data if finding.is_opposed => text.push_str("; the model points the other way"),
             Support::Data if self.has_model => text.push_str("; the model does not rely on it"),
             _ => {}
         }
@@ -307,7 +308,8 @@ fn absences(
                     } else {
                         String::new()
                     };
-                    format!("{} (p = {:.2}{carriers})", all[*row].kind, test.p)
+                    let p = if test.p < 0.005 { format!("{:.0e}", test.p) } else { format!("{:.2}", test.p) };
+                    format!("{} (p = {p}{carriers})", all[*row].kind)
                 })
                 .collect();
             (!tested.is_empty()).then(|| {
