@@ -134,3 +134,19 @@ pub(crate) fn array_of(column: &OutputColumn) -> ArrayRef {
         OutputColumn::I8(values) => PrimitiveArray::from_slice(values).boxed(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_written_as_every_reader_knows_them() {
+        let texts = ["a", "b"];
+        let schema =
+            schema_of(&[("text", OutputColumn::Text(&texts)), ("number", OutputColumn::F64(&[1.0, 2.0]))]);
+        let groups = RowGroups::new(Vec::new(), schema, &[]).unwrap();
+        let kinds: Vec<&ArrowDataType> =
+            groups.writer.schema().iter_values().map(|field| &field.dtype).collect();
+        assert_eq!(kinds, [&ArrowDataType::LargeUtf8, &ArrowDataType::Float64]);
+    }
+}

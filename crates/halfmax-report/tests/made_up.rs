@@ -9,7 +9,7 @@
 use halfmax_report::*;
 
 const DRUGS: usize = 290;
-const FEATURES: usize = 25;
+const FEATURES: usize = 20;
 const MECHANISMS: usize = 23;
 /// A name that causes harm if it is not escaped.
 const HOSTILE: &str = "\"><img src=x onerror=alert(1)></style><script>alert(2)</script>]]>\u{202e}";
@@ -152,11 +152,12 @@ fn drug(chance: &mut Chance, index: usize) -> Drug {
         notes: vec!["All values on this page are made up.".into()],
         sentences: vec![
             "ABL1 carriers (n = 5) are 3.1 more sensitive than the others; the model says the same.".into(),
+            HOSTILE.into(),
         ],
-        findings: (1..4).map(|rank| finding(chance, rank)).collect(),
+        findings: (1..=10).map(|rank| finding(chance, rank)).collect(),
         strips: vec![strip(chance)],
         volcano: Volcano {
-            points: (0..30)
+            points: (0..70)
                 .map(|at| {
                     (
                         chance.bell(),
@@ -196,8 +197,8 @@ fn strip(chance: &mut Chance) -> ResponseStrip {
         predicted: if carries { vec![0.1, f64::NAN] } else { Vec::new() },
     };
     ResponseStrip {
-        title: "ABL1".into(),
-        groups: vec![group("carriers (4)", true, 4), group("others (15)", false, 15)],
+        title: HOSTILE.into(),
+        groups: vec![group("carriers (4)", true, 4), group("others (25)", false, 25)],
         note: "Measured responses.".into(),
     }
 }

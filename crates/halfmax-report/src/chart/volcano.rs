@@ -25,7 +25,7 @@ pub(crate) fn volcano_chart(html: &mut Html, volcano: &Volcano, unit: &str) {
     // One path of dots: hundreds of circles for each drug would double the size of a report.
     html.raw("<path class=dots d=\"");
     for (effect, y, _) in volcano.points.iter().filter(|point| point.2.is_empty()) {
-        html.raw("M").at(frame.left(*effect)).raw(" ").at(frame.top(*y)).raw("h0");
+        html.raw("M").at(frame.left(*effect).round()).raw(" ").at(frame.top(*y).round()).raw("h0");
     }
     html.raw("\"/>");
     for (effect, y, _) in volcano.points.iter().filter(|point| !point.2.is_empty()) {

@@ -16,9 +16,9 @@ const STRIPS: usize = 2;
 /// The associations with a label in a volcano plot.
 const LABELS: usize = 5;
 /// The points of a volcano plot.
-const POINTS: usize = 80;
+const POINTS: usize = 70;
 /// The findings of the table.
-const ROWS: usize = 12;
+const ROWS: usize = 10;
 /// The members that are named.
 const MEMBERS: usize = 6;
 /// The cell lines that are drawn of a group.
@@ -83,7 +83,7 @@ impl Reporting<'_> {
                  before, times the number of features of its kind and the number of kinds. Features that are no longer significant then, and that correlate \
                  with it, are listed as the same signal. Significant findings come first. After them, the features that the model \
                  relies on most and the associations that come next alternate.",
-                "A drug's page has its first 12 findings; findings.parquet has up to 20. An association does not prove a cause, and neither \
+                "A drug's page has its first 10 findings; findings.parquet has up to 20. An association does not prove a cause, and neither \
                  does a contribution to a prediction.",
             ],
         );
